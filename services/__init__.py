@@ -1,0 +1,1 @@
+"""The four programs, and only those."""

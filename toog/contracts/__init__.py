@@ -1,0 +1,1 @@
+"""What the services say to each other: events, verdicts, activity, and the topics that carry them."""

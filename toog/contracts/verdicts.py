@@ -1,0 +1,86 @@
+"""The three outcomes and their closed reasons: type, metric label, log field and test name in one."""
+
+from datetime import datetime
+from typing import Final, Literal, get_args
+
+import msgspec
+
+Outcome = Literal["addressed", "context", "dropped"]
+Lane = Literal["emergency", "dm", "mention", "comment", "thread"]
+ContextReason = Literal["deletion", "thread_control", "own_reply", "edit"]
+AddressedReason = Literal[
+    "story_reply",
+    "story_mention",
+    "private_message",
+    "reply_to_us",
+    "comment",
+    "visitor_post",
+    "mention",
+    "followed_conversation",
+    "bystander",
+    "quote_of_ours",
+    "emergency",
+    "revived",
+    "rejudged",
+]
+DroppedReason = Literal[
+    "signal",
+    "own_post",
+    "repost",
+    "no_words",
+    "tags_friends",
+    "bystander",
+    "quote_of_ours",
+    "quote_other",
+    "hashtag_only",
+    "not_addressed",
+    "blocked_author",
+]
+Reason = ContextReason | AddressedReason | DroppedReason
+
+LANES: Final[tuple[Lane, ...]] = get_args(Lane)
+"""In the order of service: what stands first is served first."""
+DROPPED_REASONS: Final[tuple[DroppedReason, ...]] = get_args(DroppedReason)
+
+DROPPED_TYPE: Final = "social.dropped.v1"
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What the router says of one event. `lane` is set exactly when it is addressed."""
+
+    outcome: Outcome
+    reason: Reason
+    lane: Lane | None = None
+
+
+class Dropped(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A line of the ledger: enough to count, explain and revive; no text, no citizen.
+
+    `event` is the hash of the event's id; `record` the coordinates of the intake record
+    (`topic:partition:offset`); `sentiment` stands only on the sample.
+    """
+
+    event: str
+    record: str
+    reason: Reason
+    rules: str
+    platform: str
+    occurred_at: datetime
+    surface: str | None = None
+    hashtags: tuple[str, ...] = ()
+    sentiment: float | None = None
+    origin: str | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Dropped)
+
+
+def encode_dropped(line: Dropped) -> bytes:
+    """The ledger line's bytes on the wire."""
+    return _encoder.encode(line)
+
+
+def decode_dropped(value: bytes) -> Dropped:
+    """The ledger line of these bytes. Raises `msgspec.DecodeError` where it is none."""
+    return _decoder.decode(value)

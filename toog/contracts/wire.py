@@ -1,0 +1,49 @@
+"""CloudEvents 1.0 in Kafka binary mode: what stands in the headers beside the value.
+
+Headers are plain `(name, bytes)` pairs, as the client library wants them: nothing per event is
+built that the wire does not carry.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from toog.contracts.verdicts import Verdict
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+def cloud_event(
+    id_: str, source: str, type_: str, time: datetime, traceparent: str | None = None
+) -> list[tuple[str, bytes]]:
+    """The headers of every record. `source` says which part of Toog wrote it (`/ingest/x:…`)."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id_.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", type_.encode()),
+        ("ce_time", time.isoformat().encode()),
+    ]
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent.encode()))
+    return headers
+
+
+def verdict_headers(verdict: Verdict, rules: str, record: str) -> list[tuple[str, bytes]]:
+    """The verdict as it stands on `social.desk.v1`, behind the event's own headers."""
+    headers = [
+        ("ce_outcome", verdict.outcome.encode()),
+        ("ce_reason", verdict.reason.encode()),
+        ("ce_rules", rules.encode()),
+        ("ce_record", record.encode()),
+    ]
+    if verdict.lane is not None:
+        headers.append(("ce_lane", verdict.lane.encode()))
+    return headers
+
+
+def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
+    """The value of the header `name`, or None. A header that is no UTF-8 raises ValueError."""
+    for key, value in headers:
+        if key == name:
+            return value.decode()
+    return None

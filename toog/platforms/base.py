@@ -1,0 +1,195 @@
+"""What every platform folder offers, in plain values: no I/O, no clock.
+
+`incoming.py` verifies and parses, `sources.py` says what to ask next, `outgoing.py` builds the
+reply's request and reads its answer. One generic loop in a service drives them all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from toog.contracts.events import Event
+from toog.platforms.accounts import Account, Accounts
+
+
+class NotConfiguredError(Exception):
+    """No secret is configured for this way in: answer 404, as if it did not exist."""
+
+
+class ForgedError(Exception):
+    """The signature is missing or wrong: answer 401; nothing enters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A piece of a body that could not be read at all: to the dead letters, with its bytes."""
+
+    body: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One event, its Kafka key, and whether only a hashtag rule brought it (the room)."""
+
+    event: Event
+    key: str
+    room: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """All that one body or stream item held, in its order."""
+
+    heard: tuple[Heard, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request in plain values; `form` and `json` exclude each other."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    url: str
+    params: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] | None = None
+    json: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What an answer to a page request held: bodies to parse, the new cursor, more to ask."""
+
+    items: tuple[bytes, ...]
+    cursor: str | None
+    more: bool
+
+
+Failure = Literal["network", "http", "rate_limited", "refused"]
+
+
+class Source(Protocol):
+    """One way in that we ask ourselves: a stream, a page, or both (the stream first, then pages).
+
+    The loop that drives it: `prepare` until None; open `stream`; when it is open, ask `page`
+    until it says there is no more (this fills what was missed while we were away); then read
+    the stream. Each item is made durable before the cursor that follows it is.
+    """
+
+    @property
+    def key(self) -> str:
+        """Names the source in the cursor topic, the logs and the metrics: `x:1111:stream`."""
+
+    @property
+    def framing(self) -> Literal["lines", "sse"]:
+        """How the stream's bytes fall into items."""
+
+    @property
+    def silence_s(self) -> float:
+        """After so many seconds without a byte the stream counts as dead."""
+
+    def prepare(self, last: Answer | None) -> Request | None:
+        """The next request to make before the stream is opened (rules), or None: ready."""
+
+    def stream(self, cursor: str | None, now: datetime) -> Request | None:
+        """The request that opens the stream, or None where there is none."""
+
+    def page(self, cursor: str | None) -> Request | None:
+        """The request for what came after the cursor, or None where nothing can be paged."""
+
+    def read_page(self, answer: Answer, cursor: str | None) -> Page:
+        """The items of this page, oldest first, and what to ask next."""
+
+    def read_item(
+        self, item: bytes, cursor: str | None, now: datetime
+    ) -> tuple[bytes | None, str | None]:
+        """The body to parse (None for a heartbeat or control line) and the cursor after it."""
+
+    def failure(self, answer: Answer) -> Failure:
+        """How this answer, which is no success, is to be understood."""
+
+    def backoff_s(
+        self, failure: Failure, attempt: int, answer: Answer | None, now: datetime
+    ) -> float:
+        """Seconds to wait before attempt number `attempt` (1 is the first again), without jitter."""
+
+
+class Incoming(Protocol):
+    """The module `incoming.py` of a platform."""
+
+    def parse(
+        self,
+        body: bytes,
+        *,
+        accounts: Accounts,
+        account: Account | None,
+        source: str,
+        now: datetime,
+    ) -> Parsed:
+        """All events of this body, in any of the platform's shapes; never raises on odd input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The platform took the reply: its own id for it, and the id of the event it will come back as."""
+
+    native_id: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The platform did not take the reply, and never will (`permanent`) or not now.
+
+    `wait_s` says when to try again; `stop` that the whole account cannot send (bad token).
+    """
+
+    reason: str
+    permanent: bool
+    wait_s: float | None = None
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Nobody can tell from this answer whether the reply went out: never send again."""
+
+    reason: str
+
+
+SendResult = Sent | Refused | Unsure
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is to be said, to whom, in answer to what; native ids of the platform."""
+
+    id: str
+    text: str
+    surface: str
+    to_message: str
+    to_citizen: str
+    to_handle: str | None
+    visibility: str | None = None
+    language: str | None = None
+
+
+class Outgoing(Protocol):
+    """The module `outgoing.py` of a platform."""
+
+    def request(self, reply: Reply, account: Account, secrets: Mapping[str, str]) -> Request:
+        """The request that sends this reply. Raises NotConfiguredError without a token."""
+
+    def read(self, answer: Answer, reply: Reply, account: Account) -> SendResult:
+        """What the platform's answer means for this reply."""

@@ -1,0 +1,1 @@
+"""Mastodon: the user stream by server-sent events, notification paging, statuses."""

@@ -1,0 +1,1 @@
+"""X (Twitter): X Activity API webhook, filtered stream, posts and direct messages."""
