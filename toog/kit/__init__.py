@@ -1,0 +1,1 @@
+"""What every service needs to run: settings, streams, database, web listeners, telemetry, errors."""
