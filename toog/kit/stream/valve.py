@@ -1,0 +1,44 @@
+"""The valve: a series of bad records on one partition stops it, before a bad deploy loses a night.
+
+Pure: it is told what became of each record, and answers where the partition must stop.
+"""
+
+from collections import deque
+from typing import Final
+
+IN_A_ROW: Final = 20
+WINDOW: Final = 1_000
+IN_WINDOW: Final = 50  # 5 % of the window
+
+
+class Valve:
+    """Watches one partition. Closed, it names the offset from which nothing may be committed.
+
+    `toog resume` throws it away: the next one starts with a clean memory.
+    """
+
+    def __init__(self) -> None:
+        self.closed_at: int | None = None
+        self._run = 0
+        self._run_start: int | None = None
+        self._recent: deque[int | None] = deque(maxlen=WINDOW)
+        self._bad = 0
+
+    def saw(self, offset: int, *, bad: bool) -> bool:
+        """Takes in one record, in order of offsets; True when the valve closes with it."""
+        if self.closed_at is not None:
+            return False
+        if len(self._recent) == WINDOW and self._recent[0] is not None:
+            self._bad -= 1
+        self._recent.append(offset if bad else None)
+        if not bad:
+            self._run, self._run_start = 0, None
+            return False
+        self._bad += 1
+        self._run += 1
+        if self._run_start is None:
+            self._run_start = offset
+        if self._run >= IN_A_ROW or self._bad >= IN_WINDOW:
+            self.closed_at = self._run_start
+            return True
+        return False
