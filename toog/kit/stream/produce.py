@@ -60,7 +60,7 @@ class Producer:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._client: AIOKafkaProducer | None = None
+        self._client: Any = None  # an AIOKafkaProducer once started; the library is untyped
         self._renewing = asyncio.Lock()
 
     async def start(self) -> None:

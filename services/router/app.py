@@ -1,0 +1,91 @@
+"""The wiring of the router, read top to bottom."""
+
+import asyncio
+import contextlib
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from services.router.handlers import Judge
+from services.router.policy import Policy, PolicyError, read_policy, shipped_policy
+from services.router.settings import Settings
+from services.router.telemetry import RouterMetrics
+from toog.contracts.topics import EVENTS, ROOM, ROUTER_EVENTS_GROUP, ROUTER_ROOM_GROUP
+from toog.kit.errors import StartError
+from toog.kit.program import run
+from toog.kit.settings import read_file
+from toog.kit.stream.client import wait_for_kafka
+from toog.kit.stream.consume import Consumer, broker
+from toog.kit.stream.metrics import StreamMetrics
+from toog.kit.stream.produce import producer
+from toog.kit.telemetry import registry
+from toog.kit.web import Health, internal_app, listener, until_told_to_stop
+from toog.platforms.accounts import Accounts, AccountsError, read_accounts
+
+
+def main() -> None:
+    """Runs the router until it is told to stop."""
+    run("router", Settings, serve)
+
+
+async def serve(settings: Settings) -> None:
+    """Reads both intake topics, own doors first in size of bite, and judges."""
+    accounts, policy = configuration(settings)
+    health, metrics = Health(), registry()
+    stream_metrics, router_metrics = StreamMetrics(metrics), RouterMetrics(metrics)
+    await wait_for_kafka(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        out = await stack.enter_async_context(producer(settings))
+        kafka = broker(settings)
+        consumers = []
+        for topic, group, door, bite in (
+            (EVENTS, ROUTER_EVENTS_GROUP, "own", 2000),
+            (ROOM, ROUTER_ROOM_GROUP, "room", 500),  # small bites: a mention never waits long
+        ):
+            judge = Judge(
+                topic,
+                "own" if door == "own" else "room",
+                policy=policy,
+                accounts=accounts,
+                send=out.send,
+                metrics=router_metrics,
+            )
+            consumer = Consumer(
+                settings=settings,
+                topics=[topic],
+                group=group,
+                stage="router",
+                handle=judge,
+                producer=out,
+                metrics=stream_metrics,
+                max_records=bite,
+            )
+            consumer.attach(kafka)
+            health.ready[group] = consumer.ready
+            consumers.append(consumer)
+
+        async def resume(_: Request) -> JSONResponse:
+            return JSONResponse({"opened": [p for c in consumers for p in c.resume()]})
+
+        internal = internal_app(health, metrics, [Route("/resume", resume, methods=["POST"])])
+        await stack.enter_async_context(listener(internal, settings.internal_bind))
+        await kafka.start()
+        stack.push_async_callback(kafka.stop)
+        watches = [asyncio.create_task(c.watch(), name=f"watch {c.name}") for c in consumers]
+        try:
+            await until_told_to_stop(*watches)
+        finally:
+            health.stopping = True
+            for watch in watches:
+                watch.cancel()
+
+
+def configuration(settings: Settings) -> tuple[Accounts, Policy]:
+    """Our accounts and the policy. Raises StartError with the sentence of what is wrong."""
+    try:
+        accounts = read_accounts(read_file(settings.accounts, "TOOG_ACCOUNTS"))
+        text = read_file(settings.policy, "TOOG_POLICY") if settings.policy else shipped_policy()
+        return accounts, read_policy(text)
+    except (AccountsError, PolicyError) as error:
+        raise StartError(str(error)) from error

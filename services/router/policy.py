@@ -1,0 +1,91 @@
+"""The policy: what the desk may change without a release. Pure: text in, values out."""
+
+import re
+import tomllib
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib import resources
+
+import msgspec
+
+from toog import __version__
+from toog.contracts.ids import digest
+
+
+class Switches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Platforms on which a bystander's reply, or a quote of ours, counts as addressed."""
+
+    bystander: frozenset[str] = frozenset()
+    quote_of_ours: frozenset[str] = frozenset()
+
+
+class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An author whose messages the desk does not get until then. Criticism is no reason."""
+
+    platform: str
+    id: str
+    reason: str
+    until: datetime
+
+
+class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may stand in `policy.toml`."""
+
+    followed_hashtags: tuple[str, ...] = ()
+    followed_conversations: frozenset[str] = frozenset()
+    emergency_phrases: tuple[str, ...] = ()
+    switches: Switches = Switches()
+    block: tuple[Block, ...] = ()
+
+
+class PolicyError(ValueError):
+    """`policy.toml` cannot be used; the text says what to change."""
+
+
+class Policy:
+    """The policy in the form in which the rules ask it."""
+
+    def __init__(self, file: PolicyFile, text: str) -> None:
+        self.hashtags = frozenset(tag.lstrip("#").casefold() for tag in file.followed_hashtags)
+        self.conversations = file.followed_conversations
+        self.switches = file.switches
+        self.rules = f"{__version__}+{digest(text)[:8]}"
+        self._blocks = {(block.platform, block.id): block.until for block in file.block}
+        self._phrases = file.emergency_phrases
+
+    def blocked(self, platform: str, author: str, at: datetime) -> bool:
+        """Whether this author was blocked at that time."""
+        until = self._blocks.get((platform, author))
+        return until is not None and at < until
+
+    @cached_property
+    def _emergency(self) -> re.Pattern[str] | None:
+        words = "|".join(re.escape(" ".join(p.casefold().split())) for p in self._phrases)
+        return re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
+
+    def sounds_like_danger(self, text: str) -> bool:
+        """Whether one of the emergency phrases stands in the text, as whole words."""
+        if self._emergency is None:
+            return False
+        return self._emergency.search(" ".join(text.casefold().split())) is not None
+
+
+def read_policy(text: str) -> Policy:
+    """The policy of this TOML text. Raises PolicyError with a sentence."""
+    try:
+        file = msgspec.convert(tomllib.loads(text), PolicyFile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise PolicyError(f"policy.toml: {error}") from error
+    for block in file.block:
+        if block.until.tzinfo is None:
+            raise PolicyError(f"policy.toml: the block of {block.id} needs a time zone in `until`")
+        if not block.reason.strip():
+            raise PolicyError(f"policy.toml: the block of {block.id} needs a reason")
+        if block.until.astimezone(UTC).year > 9000:
+            raise PolicyError(f"policy.toml: the block of {block.id} needs a real end")
+    return Policy(file, text)
+
+
+def shipped_policy() -> str:
+    """The text of the policy that Toog ships."""
+    return resources.files("services.router").joinpath("policy.toml").read_text()

@@ -1,0 +1,17 @@
+"""What the rules ask of a text: are there words in it, and whose. Pure."""
+
+import re
+from typing import Final
+
+_HANDLE_OR_TAG: Final = re.compile(r"[@＠][\w.-]+(?:@[\w.-]+)?|[#＃]\w+")
+_WORD: Final = re.compile(r"\w")
+
+
+def has_words(text: str) -> bool:
+    """Whether a letter or digit stands in it; emoji and punctuation are no words."""
+    return _WORD.search(text) is not None
+
+
+def has_own_words(text: str) -> bool:
+    """Whether something is left when handles and hashtags are taken out."""
+    return has_words(_HANDLE_OR_TAG.sub(" ", text))
