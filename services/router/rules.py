@@ -189,7 +189,7 @@ TABLE: Final[tuple[Rule, ...]] = (
     Rule("dropped", "not_addressed", lambda _: True),
 )
 
-_VERDICTS: Final = {rule: Verdict(rule.outcome, rule.reason, rule.lane) for rule in TABLE}
+_ROWS: Final = tuple((rule, Verdict(rule.outcome, rule.reason, rule.lane)) for rule in TABLE)
 _EDIT: Final = Verdict("context", "edit")
 _BLOCKED: Final = Verdict("dropped", "blocked_author")
 
@@ -201,8 +201,7 @@ def judge(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Verdi
     own door. A block turns addressed into dropped. Danger, told through our own door, passes both.
     """
     case = Case(facts, policy, accounts)
-    rule = next(rule for rule in TABLE if rule.when(case))
-    verdict = _VERDICTS[rule]
+    rule, verdict = next(row for row in _ROWS if row[0].when(case))
     may_be_danger = door == "own" and (verdict.outcome == "addressed" or rule.emergency_wins)
     if may_be_danger and policy.sounds_like_danger(facts.text):
         reason: Reason = verdict.reason if verdict.outcome == "addressed" else "emergency"

@@ -13,6 +13,8 @@ import asyncpg
 
 from toog.contracts.ids import digest
 from toog.kit.errors import StartError
+from toog.kit.postgres import connect
+from toog.kit.settings import PostgresSettings
 
 LOCK: Final = 0x700C  # one advisory lock for all owners: migrations run one after another
 OWNERS: Final = {
@@ -47,12 +49,12 @@ def _read(name: str, text: str) -> Migration:
     return Migration(name.partition("_")[0], digest(text), match[1])
 
 
-async def migrate_all(dsn: str) -> list[str]:
+async def migrate_all(settings: PostgresSettings) -> list[str]:
     """Brings every schema up to date; what was applied now, as `owner/version`. Safe to repeat.
 
     Raises StartError where an applied file has changed or the database is ahead of the code.
     """
-    connection = await asyncpg.connect(dsn, timeout=10)
+    connection = await connect(settings)
     try:
         await connection.execute("SET lock_timeout = '30s'")
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)

@@ -4,7 +4,9 @@ import asyncio
 import random
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
@@ -13,6 +15,8 @@ from toog.kit.errors import StartError, UnavailableError
 from toog.kit.settings import PostgresSettings
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 AWAY = (
     OSError,
@@ -43,19 +47,37 @@ async def open_pool(settings: PostgresSettings, *, size: int = 8) -> "asyncpg.Po
 
     Raises StartError when it has not answered within `dependency_wait_s`.
     """
+    return await _once_it_answers(
+        settings,
+        lambda: asyncpg.create_pool(
+            settings.postgres.get_secret_value(), min_size=1, max_size=size, **_options(settings)
+        ),
+    )
+
+
+async def connect(settings: PostgresSettings) -> "asyncpg.Connection[asyncpg.Record]":
+    """One connection of its own, once the server answers; else StartError as `open_pool`."""
+    return await _once_it_answers(
+        settings,
+        lambda: asyncpg.connect(settings.postgres.get_secret_value(), **_options(settings)),
+    )
+
+
+def _options(settings: PostgresSettings) -> dict[str, Any]:
+    return {
+        "ssl": tls(settings.postgres_tls, settings.postgres_ca),
+        "command_timeout": 30,
+        "timeout": 5,
+        "server_settings": {"application_name": f"toog-{settings.instance}"},
+    }
+
+
+async def _once_it_answers(settings: PostgresSettings, attempt: Callable[[], Awaitable[T]]) -> T:
     deadline = time.monotonic() + settings.dependency_wait_s
     delay = 0.1
     while True:
         try:
-            return await asyncpg.create_pool(
-                settings.postgres.get_secret_value(),
-                min_size=1,
-                max_size=size,
-                ssl=tls(settings.postgres_tls, settings.postgres_ca),
-                command_timeout=30,
-                timeout=5,
-                server_settings={"application_name": f"toog-{settings.instance}"},
-            )
+            return await attempt()
         except AWAY as error:
             if time.monotonic() > deadline:
                 raise StartError(

@@ -1,0 +1,107 @@
+"""What every level of tests shares: one broker and one database server per session, started when
+first asked for, and a guard that keeps unit tests off the network."""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
+
+import pytest
+from pydantic import SecretStr
+
+from toog.kit.migrate import migrate_all
+from toog.kit.settings import PostgresSettings
+from toog.local.archive import prepare
+from toog.local.kafka import Kafka, Libs
+from toog.local.postgres import Postgres
+
+TEMPLATE = "toog_template"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch the jars before the first test that needs them: no test's time limit covers that."""
+    if any({"kafka", "libs"} & set(getattr(item, "fixturenames", ())) for item in session.items):
+        prepare()
+
+
+@pytest.fixture(autouse=True)
+def _no_network_in_unit_tests(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "unit" not in request.path.relative_to(request.config.rootpath).parts:
+        return
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        pytest.fail("a unit test must not use the network", pytrace=True)
+
+    # Not the constructor: an event loop makes a socket pair to wake itself.
+    for name in ("bind", "connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(scope="session")
+def libs() -> Libs:
+    """What it takes to start a broker of one's own."""
+    return prepare()
+
+
+# The servers are started without an event loop: each test has a loop of its own, and a server
+# that hung on the first one would end with it.
+
+
+@pytest.fixture(scope="session")
+def kafka(libs: Libs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """The session's broker. Keep to your `prefix`; who stops or kills it starts it again."""
+    broker = Kafka(tmp_path_factory.mktemp("kafka"), libs)
+    broker.start()
+    yield broker
+    broker.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """The session's database server. Ask for `database` rather; who stops it starts it again."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(autouse=True)
+def _servers_run_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that fails between a kill and a start must not fail all that come after it."""
+    servers = [
+        request.getfixturevalue(n) for n in ("kafka", "postgres") if n in request.fixturenames
+    ]
+    yield
+    for server in servers:
+        server.start()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix for topics and groups (TOOG_KAFKA_PREFIX) that no other test has.
+
+    From `secrets`, because the random order of tests seeds `random` alike for every test.
+    """
+    return f"t{secrets.token_hex(5)}."
+
+
+@pytest.fixture(scope="session")
+def _template(postgres: Postgres) -> str:
+    dsn = postgres.create_database(TEMPLATE)
+    # In a thread of its own: the test that asks first may have a running loop.
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        aside.submit(asyncio.run, migrate_all(PostgresSettings(postgres=SecretStr(dsn)))).result()
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(postgres: Postgres, _template: str) -> Iterator[str]:
+    """The DSN of a fresh database with all migrations, this test's own."""
+    name = f"t_{secrets.token_hex(5)}"
+    yield postgres.create_database(name, template=_template)
+    postgres.drop_database(name)
