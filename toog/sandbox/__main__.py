@@ -1,0 +1,5 @@
+"""`python -m toog.sandbox`."""
+
+from toog.sandbox.app import main
+
+main()
