@@ -1,5 +1,7 @@
-"""What every level of tests shares: one broker and one database server per session, started when
-first asked for, and a guard that keeps unit tests off the network."""
+"""What every level of tests shares: servers per session, and no network in unit tests.
+
+One broker and one database server are started when
+first asked for."""
 
 import asyncio
 import secrets

@@ -7,7 +7,8 @@ import pytest
 
 from toog.local import accounts, home, processes, spawn, unprivileged
 from toog.local.errors import LocalError
-from toog.local.programs import Binds, Night, Programs
+from toog.local.programs import Binds, Crowd, Programs
+from toog.platforms.accounts import read_accounts, read_secrets
 
 
 def test_restarts_wait_longer_each_time_and_then_stop() -> None:
@@ -78,6 +79,17 @@ def test_only_the_latest_runs_are_kept(tmp_path: Path) -> None:
     assert {"20260103-000000-1", new.name} == {run.name for run in (tmp_path / "runs").iterdir()}
 
 
+def test_the_platforms_layer_reads_what_we_write(tmp_path: Path) -> None:
+    accounts.write_accounts(tmp_path / "accounts.toml", "http://127.0.0.1:1")
+    accounts.write_secrets(tmp_path / "secrets.toml")
+
+    ours = read_accounts((tmp_path / "accounts.toml").read_text())
+    credentials = read_secrets((tmp_path / "secrets.toml").read_text())
+
+    assert {a.base_url for a in ours.all} == {"http://127.0.0.1:1/x", "http://127.0.0.1:1/mastodon"}
+    assert {a.name for a in ours.all} == set(credentials)
+
+
 def test_secrets_are_for_us_alone_and_new_each_time(tmp_path: Path) -> None:
     accounts.write_secrets(tmp_path / "a.toml")
     accounts.write_secrets(tmp_path / "b.toml")
@@ -101,7 +113,7 @@ def test_a_program_is_told_only_the_secrets_that_it_needs(
     )
 
     told = {name: programs.service(name).env for name in names}
-    told["sandbox"] = programs.sandbox(Night(rate=20, seconds=60, seed=7)).env
+    told["sandbox"] = programs.sandbox(Crowd(rate=20, seconds=60, seed=7)).env
 
     assert {"ingest", "responder", "sandbox"} == {n for n in told if "TOOG_SECRETS_FILE" in told[n]}
     assert {"responder", "metrics"} == {n for n in told if "TOOG_POSTGRES_FILE" in told[n]}

@@ -13,7 +13,7 @@ platform = "x"
 id = "{x}"
 handle = "StadPolDem"
 former_handles = []
-base_url = "{platforms}"
+base_url = "{platforms}/x"
 [[account.source]]
 kind = "activity_webhook"
 [[account.source]]
@@ -25,7 +25,7 @@ platform = "mastodon"
 id = "{mastodon}"
 handle = "stadpoldem"
 former_handles = []
-base_url = "{platforms}"
+base_url = "{platforms}/mastodon"
 [[account.source]]
 kind = "user_stream"
 """
@@ -42,7 +42,7 @@ token = "{token}"
 
 
 def write_accounts(path: Path, platforms: str) -> None:
-    """Write accounts.toml; `platforms` is the base address at which both platforms are played."""
+    """Write accounts.toml; `platforms` is the sandbox, each platform under its name."""
     text = ACCOUNTS.format(x=X_ID, mastodon=MASTODON_ID, platforms=platforms)
     path.write_text(text, encoding="utf-8")
 

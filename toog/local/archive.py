@@ -16,8 +16,9 @@ def prepare(cache: Path = HOME, tell: Say = say) -> Libs:
     Raises LocalError without Java, Maven or network.
     """
     java = find_java()
+    cache = cache.resolve()  # it goes into the class path, which must be the same each time
     with one_at_a_time(cache):
-        jars = fetch_jars(cache, tell)
+        jars = fetch_jars(cache, java, tell)
         # The archive fits exactly one Java and one class path, so both are in its name.
         key = hashlib.sha256(f"{java.version}{[str(jar) for jar in jars]}".encode()).hexdigest()
         archive = cache / f"kafka-{key[:12]}.jsa"

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import time
@@ -13,6 +14,7 @@ from typing import Final
 
 from toog.local import spawn
 from toog.local.errors import LocalError
+from toog.local.java import Java
 from toog.local.project import PROJECT, Say
 
 POM: Final = PROJECT / "deploy" / "local" / "pom.xml"
@@ -28,7 +30,7 @@ def one_at_a_time(cache: Path) -> Iterator[None]:
         yield
 
 
-def fetch_jars(cache: Path, say: Say) -> tuple[Path, ...]:
+def fetch_jars(cache: Path, java: Java, say: Say) -> tuple[Path, ...]:
     """The jars in the order of the class path; from the cache when they are there.
 
     The folder is named after the pom, so that another Kafka version is another folder, and gets
@@ -36,11 +38,11 @@ def fetch_jars(cache: Path, say: Say) -> tuple[Path, ...]:
     """
     folder = cache / f"jars-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
     if not folder.exists():
-        _fetch(folder, say)
+        _fetch(folder, java, say)
     return tuple(sorted(folder.glob("*.jar")))
 
 
-def _fetch(folder: Path, say: Say) -> None:
+def _fetch(folder: Path, java: Java, say: Say) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise LocalError(
@@ -55,7 +57,9 @@ def _fetch(folder: Path, say: Say) -> None:
     log.unlink(missing_ok=True)
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime"]
     process = spawn.spawn(
-        [maven, "-B", "-f", str(POM), *goal, f"-DoutputDirectory={half_done}"], log=log
+        [maven, "-B", "-f", str(POM), *goal, f"-DoutputDirectory={half_done}"],
+        log=log,
+        env=_environment(java),
     )
     if _watch(process, log, half_done, say) != 0 or not any(half_done.glob("kafka_*.jar")):
         raise LocalError(
@@ -63,6 +67,16 @@ def _fetch(folder: Path, say: Say) -> None:
             f"Maven's settings, then run this again; all it said is in {log}."
         )
     half_done.rename(folder)
+
+
+def _environment(java: Java) -> dict[str, str]:
+    """Maven is a Java program too; it gets the broker's only on a machine that has no other.
+
+    An older one will do for it, and a system's Java trusts what the system trusts.
+    """
+    if "JAVA_HOME" in os.environ or shutil.which("java"):
+        return dict(os.environ)
+    return {**os.environ, "JAVA_HOME": java.home}
 
 
 def _watch(process: subprocess.Popen[bytes], log: Path, target: Path, say: Say) -> int | None:

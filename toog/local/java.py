@@ -23,6 +23,11 @@ class Java:
     executable: str
     version: str
 
+    @property
+    def home(self) -> str:
+        """Its folder, as programs that look for Java want it in JAVA_HOME."""
+        return str(Path(self.executable).resolve().parents[1])
+
 
 @functools.cache
 def find_java() -> Java:

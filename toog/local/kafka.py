@@ -96,9 +96,9 @@ class Kafka:
     """
 
     def __init__(self, folder: Path, libs: Libs, port: int | None = None) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
         self.libs = libs
-        self.log = folder / "kafka.log"
+        self.log = self.folder / "kafka.log"
         self._asked_port = port
         self._ports: tuple[int, int] | None = None
         self._process: subprocess.Popen[bytes] | None = None

@@ -40,14 +40,14 @@ class Postgres:
     """
 
     def __init__(self, folder: Path, *, durable: bool, port: int | None = None) -> None:
-        self.folder = folder
-        self.log = folder / "postgres.log"
+        self.folder = folder.resolve()
+        self.log = self.folder / "postgres.log"
         self._durable = durable
         self._asked_port = port
         self._port: int | None = None
         self._password = ""
         self._user = unprivileged.stand_in()
-        self._place = unprivileged.place_for(folder, self._user)
+        self._place = unprivileged.place_for(self.folder, self._user)
         self._data = self._place / "data"
         self._programs: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -211,6 +211,7 @@ def find_programs(place: Path, user: spawn.User | None) -> Path:
 
 def remove_data(folder: Path) -> None:
     """Remove what a stopped server with this `folder` kept, also where it was a shelter."""
+    folder = folder.resolve()
     place = unprivileged.place_for(folder, unprivileged.stand_in())
     shutil.rmtree(place if place != folder else folder / "data", ignore_errors=True)
 

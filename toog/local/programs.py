@@ -14,8 +14,8 @@ WITH_PUBLIC: Final = frozenset({"ingest", "responder", "metrics"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Night:
-    """What the sandbox plays: mean events per second, seconds (0: again and again), which night."""
+class Crowd:
+    """What the sandbox's crowd does: mean events per second, seconds (0: again and again), which crowd."""
 
     rate: float = 20.0
     seconds: float = 0.0
@@ -64,17 +64,17 @@ class Programs:
             name=f"toog {verb}",
             argv=argv,
             env={**_environment(), **settings},
-            log=self._log(verb),
+            log=self._log(f"toog-{verb}"),
         )
 
-    def sandbox(self, night: Night) -> Program:
+    def sandbox(self, crowd: Crowd) -> Program:
         """The platforms, played."""
         settings = {
             "TOOG_SANDBOX_BIND": self.binds.sandbox,
             "TOOG_SANDBOX_WEBHOOK_X": f"http://{self.binds.public['ingest']}/webhooks/x",
-            "TOOG_SANDBOX_SEED": str(night.seed),
-            "TOOG_SANDBOX_RATE": str(night.rate),
-            "TOOG_SANDBOX_SECONDS": str(night.seconds),
+            "TOOG_SANDBOX_SEED": str(crowd.seed),
+            "TOOG_SANDBOX_RATE": str(crowd.rate),
+            "TOOG_SANDBOX_SECONDS": str(crowd.seconds),
             **self._accounts(),
             **self._secrets(),
         }

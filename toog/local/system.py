@@ -13,7 +13,7 @@ from toog.local.errors import LocalError
 from toog.local.kafka import Kafka, Libs
 from toog.local.postgres import Postgres
 from toog.local.processes import Supervisor, run_job
-from toog.local.programs import SERVICES, Binds, Night, Programs, choose_binds
+from toog.local.programs import SERVICES, Binds, Crowd, Programs, choose_binds
 from toog.local.project import HOME, Say, say
 
 DATABASE: Final = "toog"
@@ -24,6 +24,7 @@ T = TypeVar("T")
 class System:
     """Everything as processes under one home folder; an async context manager.
 
+    `cache` is where jars and class archive are kept, the home itself unless told.
     `ports` asks for ports by number, by name (`kafka`, `postgres`, `sandbox`, `ingest`,
     `responder`, `metrics`, and `ingest-internal` and so on); the others are free ones.
     Of the four services only those in `services` are started. `durable=False` is for tests.
@@ -34,23 +35,25 @@ class System:
         self,
         home: Path = HOME,
         *,
+        cache: Path | None = None,
         durable: bool = True,
-        night: Night | None = None,
+        crowd: Crowd | None = None,
         services: Sequence[str] = SERVICES,
         sandbox: bool = True,
         ports: Mapping[str, int] | None = None,
         tell: Say = say,
     ) -> None:
-        self.home = home
+        self.home = home.resolve()
+        self.cache = cache or self.home
         self.supervisor = Supervisor()
         self.run: Path | None = None
         self._durable = durable
-        self._night = night or Night()
+        self._crowd = crowd or Crowd()
         self._services = services
         self._with_sandbox = sandbox
         self._asked = dict(ports or {})
         self._tell = tell
-        self._lock = homes.Lock(home)
+        self._lock = homes.Lock(self.home)
         self._libs: Libs | None = None
         self._binds: Binds | None = None
         self._kafka: Kafka | None = None
@@ -101,7 +104,7 @@ class System:
         self._lock.take()
         try:
             homes.check_ports(self._asked)
-            self._libs = prepare(self.home, self._tell)
+            self._libs = prepare(self.cache, self._tell)
         except BaseException:
             self._lock.give_back()
             raise
@@ -153,7 +156,7 @@ class System:
         self._tell("Creating topics and tables …")
         first = [run_job(programs.job("topics")), run_job(programs.job("migrate"))]
         if self._with_sandbox:
-            first.append(self.supervisor.start(programs.sandbox(self._night)))
+            first.append(self.supervisor.start(programs.sandbox(self._crowd)))
         await _together(*first)
         # Ingest last: what it takes in finds everybody at work.
         behind = [name for name in self._services if name != "ingest"]
