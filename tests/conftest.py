@@ -1,7 +1,7 @@
 """What every level of tests shares: servers per session, and no network in unit tests.
 
-One broker and one database server are started when
-first asked for."""
+One broker and one database server are started when first asked for.
+"""
 
 import asyncio
 import secrets
