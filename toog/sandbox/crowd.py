@@ -34,6 +34,8 @@ _OTHERS: Final[Mapping[tuple[str, ActKind], float]] = {
     ("mastodon", "edit"): 2,
     ("mastodon", "delete"): 2,
     ("mastodon", "own_post"): 1,
+    ("mastodon", "repost"): 1,
+    ("mastodon", "quote"): 1,
 }
 """What is no noise, in parts. A citizen's deletion on X is missing: X does not tell us of it."""
 

@@ -77,6 +77,7 @@ class Show:
         base = {
             "running": task is not None and not task.done(),
             "done": task is not None and task.done(),
+            "broken": _broken(task),
             "acted": player.acted,
             "skipped": player.skipped,
             "failed": player.failed,
@@ -103,3 +104,10 @@ class Show:
     def late_s(self) -> float:
         """How late the last act was."""
         return self._player.late_s
+
+
+def _broken(task: asyncio.Task[None] | None) -> str | None:
+    """The sort of error that ended the night before its time, or None."""
+    if task is None or not task.done() or task.cancelled() or task.exception() is None:
+        return None
+    return type(task.exception()).__name__
