@@ -101,7 +101,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: str = ""
     incomplete: bool = False
     cleaned: bool = False
-    raw: msgspec.Raw = msgspec.Raw(b"null")
+    raw: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
 
 
 _encoder = msgspec.json.Encoder()
