@@ -1,0 +1,1 @@
+"""Ingest: verifies what the platforms send, parses it, and makes it durable before it says thanks."""
