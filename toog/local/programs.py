@@ -10,7 +10,7 @@ from toog.local import ports
 from toog.local.processes import Program
 
 SERVICES: Final = ("ingest", "router", "responder", "metrics")
-WITH_PUBLIC: Final = frozenset({"ingest", "responder", "metrics"})
+WITH_PUBLIC: Final = frozenset({"ingest", "responder"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Binds:
 
 
 def choose_binds(asked: dict[str, int]) -> Binds:
-    """A free port for each, the asked one for `sandbox`, `ingest`, `responder`, `metrics`."""
+    """A free port for each, the asked one for `sandbox`, `ingest`, `responder`."""
 
     def bind(name: str) -> str:
         return f"{ports.HOST}:{asked.get(name) or ports.free_port()}"

@@ -1,0 +1,91 @@
+"""The valve and the batcher: bounded, fair, and honest about what was not written."""
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+
+from toog.contracts.topics import EVENTS
+from toog.kit.errors import UnavailableError
+from toog.kit.stream.produce import Batcher, Outgoing
+from toog.kit.stream.valve import IN_A_ROW, IN_WINDOW, WINDOW, Valve
+
+RECORD = Outgoing(EVENTS, b"k", b"v", [], 0)
+
+
+def test_twenty_in_a_row_close_it_at_the_first_of_them() -> None:
+    valve = Valve()
+    valve.saw(0, bad=True)
+    valve.saw(1, bad=False)
+    closed = [valve.saw(2 + n, bad=True) for n in range(IN_A_ROW)]
+
+    assert closed == [False] * (IN_A_ROW - 1) + [True]
+    assert valve.closed_at == 2
+
+
+def test_nineteen_in_a_row_do_not() -> None:
+    valve = Valve()
+    for n in range(10 * IN_A_ROW):
+        valve.saw(n, bad=n % IN_A_ROW < IN_A_ROW - 1 and n < IN_A_ROW)
+
+    assert valve.closed_at is None
+
+
+def test_five_percent_of_the_last_thousand_close_it() -> None:
+    valve = Valve()
+    step = WINDOW // IN_WINDOW
+    closed = [n for n in range(2 * WINDOW) if valve.saw(n, bad=n % step == 0)]
+
+    assert closed == [(IN_WINDOW - 1) * step]
+
+
+def test_bad_records_older_than_the_window_are_forgotten() -> None:
+    valve = Valve()
+    for n in range(20 * WINDOW):
+        valve.saw(n, bad=n % (WINDOW // IN_WINDOW + 1) == 0)
+
+    assert valve.closed_at is None
+
+
+async def test_callers_that_come_during_a_write_share_the_next_one() -> None:
+    writes: list[int] = []
+
+    async def send(records: Iterable[Outgoing]) -> None:
+        writes.append(len(list(records)))
+        await asyncio.sleep(0.01)
+
+    batcher = Batcher(send, limit=1000, wait_s=1)
+    task = asyncio.create_task(batcher.run())
+    await asyncio.gather(*(batcher.put([RECORD]) for _ in range(100)))
+    task.cancel()
+
+    assert sum(writes) == 100
+    assert len(writes) <= 2
+
+
+async def test_a_failed_write_is_told_to_those_who_waited_for_it_and_the_next_goes_on() -> None:
+    answers = iter([UnavailableError("Kafka"), None])
+
+    async def send(records: Iterable[Outgoing]) -> None:
+        if error := next(answers):
+            raise error
+
+    batcher = Batcher(send, limit=1000, wait_s=1)
+    task = asyncio.create_task(batcher.run())
+    with pytest.raises(UnavailableError):
+        await batcher.put([RECORD])
+    await batcher.put([RECORD])
+    task.cancel()
+
+
+async def test_too_much_waiting_is_refused_at_once() -> None:
+    async def send(records: Iterable[Outgoing]) -> None:
+        await asyncio.sleep(10)
+
+    batcher = Batcher(send, limit=2, wait_s=0.05)
+    first = asyncio.create_task(batcher.put([RECORD, RECORD]))
+    await asyncio.sleep(0)
+    with pytest.raises(UnavailableError):
+        await batcher.put([RECORD])
+    with pytest.raises(UnavailableError):
+        await first
