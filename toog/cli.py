@@ -145,6 +145,7 @@ def demo(  # noqa: PLR0917 - typer names each by its option, nobody passes them 
     home: Annotated[Path, typer.Option(help="folder for its data")] = Path(".local"),
 ) -> None:
     """Play a broadcast night through the real system on this machine."""
+    from toog.local.errors import LocalError
     from toog.local.night import Night, play
 
     if json and seconds is None:
@@ -153,5 +154,11 @@ def demo(  # noqa: PLR0917 - typer names each by its option, nobody passes them 
         _fail(ValueError("--for needs at least 5 seconds, else there is no night to play"))
     if kill is not None and kill not in ("ingest", "router", "responder", "metrics"):
         _fail(ValueError(f"--kill {kill}: choose ingest, router, responder or metrics"))
+    if kill is not None and seconds is None:
+        _fail(ValueError("--kill happens half-way: add --for SECONDS"))
     night = Night(seconds=seconds, json=json, rate=rate, seed=seed, kill=kill, home=home)
-    raise typer.Exit(_run(lambda: play(night)))
+    try:
+        system = night.system()  # before the event loop runs, so that Ctrl-C ends a download
+    except LocalError as error:
+        _fail(error)
+    raise typer.Exit(_run(lambda: play(night, system)))
