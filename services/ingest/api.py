@@ -1,4 +1,4 @@
-"""Webhooks: raw bytes, verified, parsed, in Kafka; only then 200."""
+"""HTTP in: webhooks (raw bytes, verified, parsed, in Kafka, only then 200) and what operators see."""
 
 import asyncio
 import math
@@ -9,10 +9,11 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.ingest import doors
+from services.ingest.streams import Stream
 from services.ingest.telemetry import IngestMetrics, Rejection
 from toog.kit.errors import UnavailableError
 from toog.kit.stream.produce import Outgoing
@@ -168,3 +169,12 @@ def public_app(webhook: XWebhook) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirect would make X give up on the address
     return app
+
+
+def operator_routes(streams: Sequence[Stream]) -> list[Route]:
+    """What the internal listener offers beside probes and metrics: how our sources are."""
+
+    async def sources(_: Request) -> Response:
+        return JSONResponse({"sources": [stream.state() for stream in streams]})
+
+    return [Route("/sources", sources)]

@@ -4,11 +4,8 @@ import contextlib
 
 import httpx
 import structlog
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
-from services.ingest.api import XWebhook, keys_of, public_app
+from services.ingest.api import XWebhook, keys_of, operator_routes, public_app
 from services.ingest.cursors import Cursors, read_cursors
 from services.ingest.settings import Settings
 from services.ingest.streams import Means, Stream, running
@@ -56,11 +53,7 @@ async def serve(settings: Settings) -> None:
         http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
         streams = streams_of(accounts, secrets, Means(http, writer, cursors, metrics, accounts))
         webhook = XWebhook(keys_of(accounts, secrets), accounts, writer.put, metrics)
-
-        async def sources(_: Request) -> JSONResponse:
-            return JSONResponse({"sources": [stream.state() for stream in streams]})
-
-        internal = internal_app(health, registered, [Route("/sources", sources)])
+        internal = internal_app(health, registered, operator_routes(streams))
         await stack.enter_async_context(listener(internal, settings.internal_bind))
         writing = await stack.enter_async_context(writer.run())
         known = await read_cursors(settings)
