@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -27,8 +26,7 @@ class Player:
     def __init__(self, played: Mapping[str, Played], ledger: Ledger) -> None:
         self.acted, self.skipped, self.failed = 0, 0, 0
         self.late_s, self.worst_late_s = 0.0, 0.0
-        self.kinds: Counter[str] = Counter()
-        self._played = played
+        self._played, self._ledger = played, ledger
         self._natives = _Natives(ledger)
 
     async def play(self, deeds: Iterator[Deed], started: float) -> None:
@@ -56,7 +54,8 @@ class Player:
             _log.exception("act failed", platform=deed.platform, kind=deed.kind)
             return
         self.acted += 1
-        self.kinds[f"{deed.platform} {deed.kind}"] += 1
+        what = f"{deed.platform} {deed.kind}"
+        self._ledger.acts[what] = self._ledger.acts.get(what, 0) + 1
         if native is not None and deed.kind in _PUBLIC:
             self._natives.learn(deed, native)
 

@@ -60,7 +60,7 @@ async def work(
     """
     stats, manner = stats or Stats(), manner or Manner()
     async with httpx.AsyncClient(
-        base_url=base_url, timeout=_TIMEOUT_S, transport=transport
+        base_url=base_url, timeout=_TIMEOUT_S, transport=transport, trust_env=False
     ) as client:
         robots = [
             _Robot(client, token, Random(seed * 1_000 + n), stop=stop, stats=stats, manner=manner)

@@ -83,7 +83,7 @@ class Show:
             "failed": player.failed,
             "late_ms": round(player.late_s * 1000),
             "worst_late_ms": round(player.worst_late_s * 1000),
-            "kinds": dict(player.kinds),
+            "acts": self._ledger.acts,
             "counts": self._ledger.counts,
         }
         if programme is None:
