@@ -273,7 +273,8 @@ class _Api:
 
 def _here(request: Request) -> str:
     """Where this server stands, as the caller sees it; HTTP, since it speaks no WebSocket."""
-    return str(request.base_url).rstrip("/")
+    root = str(request.scope.get("root_path", ""))
+    return f"{request.url.scheme}://{request.url.netloc}{root}"
 
 
 def _configuration(here: str) -> Json:
