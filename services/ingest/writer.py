@@ -16,7 +16,7 @@ from toog.kit.stream.produce import Batcher, Outgoing, Producer
 
 PUT_WITHIN_S: Final = 4.0
 """X waits 10 s for an answer; a process that stops waits 5 s for open requests."""
-FRESH_S: Final = 5.0
+FRESH_S: Final = 2.0
 PROBE_WITHIN_S: Final = 1.5
 FLUSH_WITHIN_S: Final = 1.0
 STOP_WITHIN_S: Final = 2.0
@@ -44,7 +44,11 @@ class Writer:
 
     async def put(self, records: Sequence[Outgoing]) -> None:
         """The same for hundreds of callers at once; raises UnavailableError when too much waits."""
-        await self._batcher.put(records)
+        try:
+            await self._batcher.put(records)
+        except UnavailableError:
+            self._confirmed = -FRESH_S
+            raise
 
     async def alive(self) -> str | None:
         """None while the writing loop runs."""
