@@ -86,3 +86,10 @@ def test_no_setting_looks_like_what_kubernetes_injects() -> None:
 
     for name in REGISTRY:
         assert not any(fnmatch.fnmatch(name, p) for p in settings._INJECTED_BY_KUBERNETES), name
+
+
+def test_the_documentation_lists_every_setting_with_its_sentence() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+
+    for name, sentence in REGISTRY.items():
+        assert f"| `{name}` | {sentence} |" in page
