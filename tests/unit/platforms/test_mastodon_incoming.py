@@ -395,3 +395,19 @@ def test_a_time_without_zone_is_utc() -> None:
 )
 def test_a_quote_names_what_it_quotes(quote: dict[str, Any], expected: Reference | None) -> None:
     assert expected == one(mention(quote=quote)).quotes
+
+
+def test_who_the_server_does_not_list_is_nobody() -> None:
+    content = f"<p>{card('vreemd')} {card('stadpoldem')} dag</p>"
+    event = one(
+        mention(
+            in_reply_to_id="9",
+            content=content,
+            mentions=[named("stadpoldem", "110")],
+            visibility=None,
+        )
+    )
+
+    assert event.reply_prefix == (Mention("stadpoldem", "110"),)
+    assert event.mentions == ()
+    assert event.visibility is None
