@@ -197,7 +197,10 @@ async def _watch(night: Night, desk: Desk, background: list[asyncio.Task[Any]]) 
                 if task.done() and task.exception():
                     await task
             live.show(await desk.moment())
-            if (await desk.crowd())["done"]:
+            crowd = await desk.crowd()
+            if crowd.get("broken"):
+                raise LocalError(f"The crowd broke off ({crowd['broken']}); look into its log.")
+            if crowd["done"]:
                 return
             await asyncio.sleep(LOOK_EVERY_S)
 
