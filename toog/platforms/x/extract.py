@@ -5,6 +5,7 @@ is tested: a handle inside a link or an e-mail address is none.
 """
 
 import re
+from collections.abc import Iterator
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(
@@ -22,14 +23,33 @@ _HASHTAG = re.compile(
 _LEADING = re.compile(r"\s*[@＠]([a-zA-Z0-9_]{1,20})(?=\s|$)")
 
 
+def find_handles(text: str) -> Iterator[re.Match[str]]:
+    """Where handles stand in the text: each match begins at the @, group 1 is the handle."""
+    return _HANDLE.finditer(_without_links(text))
+
+
+def find_hashtags(text: str) -> Iterator[re.Match[str]]:
+    """Where hashtags stand in the text: each match begins at the #, group 1 is the tag."""
+    return _HASHTAG.finditer(_without_links(text))
+
+
+def find_links(text: str) -> Iterator[re.Match[str]]:
+    """Where links stand in the text."""
+    return _LINK.finditer(text)
+
+
 def handles(text: str) -> list[str]:
     """The handles in the text, in its order, without @."""
-    return _HANDLE.findall(_LINK.sub(" ", text))
+    return [match[1] for match in find_handles(text)]
 
 
 def hashtags(text: str) -> list[str]:
     """The hashtags in the text, in its order, without #."""
-    return _HASHTAG.findall(_LINK.sub(" ", text))
+    return [match[1] for match in find_hashtags(text)]
+
+
+def _without_links(text: str) -> str:
+    return _LINK.sub(lambda link: " " * len(link[0]), text)
 
 
 def leading_handles(text: str) -> list[str]:

@@ -241,6 +241,9 @@ def _root_author(
         return post.author_id
     if root == post.replied_to and reply is not None:
         return reply.author
+    parent = posts.get(post.replied_to or "")
+    if parent is not None and parent.replied_to == root:
+        return parent.in_reply_to_user_id
     return posts[root].author_id if root in posts else None
 
 
