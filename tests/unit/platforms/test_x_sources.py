@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toog.platforms.accounts import Account, SourceConfig
+from toog.platforms.accounts import Account, AccountsError, SourceConfig
 from toog.platforms.base import Answer, Failure, NotConfiguredError, Source
 from toog.platforms.x import sources
 
@@ -84,6 +84,17 @@ class TestRules:
 
         source.prepare(None)
         assert source.prepare(rules(OWN)) is not None
+
+    def test_a_refused_rule_is_said_aloud(self) -> None:
+        source = stream()
+        source.prepare(None)
+        source.prepare(rules(OWN))
+        refused = {"value": "#politie247", "title": "UnprocessableEntity"}
+        known = {"value": "#politie247", "title": "DuplicateRule"}
+
+        with pytest.raises(AccountsError, match="#politie247"):
+            source.prepare(Answer(200, {}, json.dumps({"errors": [refused]}).encode()))
+        assert source.prepare(Answer(200, {}, json.dumps({"errors": [known]}).encode())) is None
 
 
 class TestStream:

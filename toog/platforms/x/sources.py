@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from toog.platforms.accounts import Account
+from toog.platforms.accounts import Account, AccountsError
 from toog.platforms.base import Answer, Failure, NotConfiguredError, Page, Request, Source
 
 FIELDS: Final = (
@@ -48,8 +48,14 @@ class _Rule(msgspec.Struct, frozen=True):
     tag: str | None = None
 
 
+class _Refused(msgspec.Struct, frozen=True):
+    value: str = ""
+    title: str = ""
+
+
 class _Rules(msgspec.Struct):
     data: list[_Rule] | None = None
+    errors: list[_Refused] | None = None
 
 
 class _Stamped(msgspec.Struct):
@@ -97,12 +103,17 @@ class FilteredStream:
         self._changes: list[object] | None = None
 
     def prepare(self, last: Answer | None) -> Request | None:
-        """Rules first: what is there is read, what is stray deleted, what is missing added."""
+        """Rules first: what is there is read, what is stray deleted, what is missing added.
+
+        Raises AccountsError where X refuses a rule: without it we would miss what it should bring.
+        """
         if last is None:
             self._changes = None
             return Request("GET", f"{self._url}/rules", headers=self._headers)
         if self._changes is None:
             self._changes = self._compare(last.body)
+        else:
+            self._check(last.body)
         if not self._changes:
             return None
         change = self._changes.pop(0)
@@ -124,6 +135,16 @@ class FilteredStream:
             added = [{"value": value, "tag": tag} for value, tag in sorted(missing)]
             changes.append({"add": added})
         return changes
+
+    def _check(self, body: bytes) -> None:
+        """X answers 2xx also where it took only some of the rules."""
+        try:
+            errors = msgspec.json.decode(body, type=_Rules).errors or []
+        except msgspec.DecodeError:
+            return
+        refused = [error.value for error in errors if error.title != "DuplicateRule"]
+        if refused:
+            raise AccountsError(f"{self.key}: X refuses the rules {', '.join(refused)}")
 
     def stream(self, cursor: str | None, now: datetime) -> Request | None:
         """First without, later with as many whole minutes of backfill as we were away, at most 5."""
