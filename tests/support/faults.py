@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from support.worker import GROUP, Settings
 from toog.contracts import dead
 from toog.contracts.topics import DEAD, EVENTS
+from toog.kit.errors import UnavailableError
 from toog.kit.stream.client import connection, group_name, topic_name
 from toog.kit.stream.produce import Outgoing, Producer
 from toog.kit.stream.topics import ensure_topics
@@ -96,12 +97,19 @@ class Stream:
         return process, f"http://{bind}"
 
     async def send(self, count: int) -> None:
-        """Writes so many new good records."""
-        await self.producer.send(record(f"e{n}") for n in range(self.sent, self.sent + count))
+        """Writes so many new good records; again, as a source does, when Kafka is away."""
+        records = [record(f"e{n}") for n in range(self.sent, self.sent + count)]
+        async with asyncio.timeout(90):
+            while True:
+                try:
+                    await self.producer.send(records)
+                except UnavailableError:
+                    continue
+                break
         self.sent += count
 
     async def load(self, rate: int, seconds: float) -> None:
-        """Writes at this rate for so long; retries as ingest does while the broker is away."""
+        """Writes at this rate for so long."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             await asyncio.gather(self.send(rate // 10), asyncio.sleep(0.1))

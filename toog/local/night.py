@@ -27,7 +27,7 @@ from toog.local.errors import LocalError
 from toog.local.intake import read_intake
 from toog.local.picture import Moment, one_line, picture
 from toog.local.programs import Crowd
-from toog.local.project import say
+from toog.local.project import HOME, say
 from toog.local.system import System
 from toog.sandbox.robots import Stats, work
 
@@ -55,7 +55,7 @@ class Night:
         """The system that plays it, looked over and with everything fetched that it needs."""
         length = self.seconds or OPEN_ENDED_S
         crowd = Crowd(rate=self.rate, seconds=length, seed=self.seed)
-        system = System(self.home, crowd=crowd)
+        system = System(self.home, cache=HOME, crowd=crowd)
         system.prepare()
         return system
 
