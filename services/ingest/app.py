@@ -51,7 +51,9 @@ async def serve(settings: Settings) -> None:
     health.ready["doors"] = _starting
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
-        streams = streams_of(accounts, secrets, Means(http, writer, cursors, metrics, accounts))
+        streams = streams_of(
+            accounts, secrets, Means(http, writer.send, cursors.note, metrics, accounts)
+        )
         webhook = XWebhook(keys_of(accounts, secrets), accounts, writer.put, metrics)
         internal = internal_app(health, registered, operator_routes(streams))
         await stack.enter_async_context(listener(internal, settings.internal_bind))

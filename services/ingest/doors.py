@@ -36,7 +36,7 @@ def parse(
 
 
 def records(parsed: Parsed, *, source: str, trace: str, now: datetime) -> list[Outgoing]:
-    """All records of one body, dead letters included, in the order in which they were told."""
+    """All records of one body or group: the events in their order, then the dead letters."""
     made: list[Outgoing] = []
     for heard in parsed.heard:
         made.append(_record(heard, trace))

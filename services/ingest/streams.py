@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -13,11 +13,9 @@ import httpx
 import structlog
 
 from services.ingest import calls, doors
-from services.ingest.cursors import Cursors
 from services.ingest.framing import Item, Overlong, framer
 from services.ingest.inbox import Chunk, Inbox
 from services.ingest.telemetry import IngestMetrics
-from services.ingest.writer import Writer
 from toog.kit.errors import UnavailableError
 from toog.kit.stream.produce import Outgoing
 from toog.kit.telemetry import traceparent
@@ -37,11 +35,11 @@ DRAIN_WITHIN_S: Final = 2.0
 
 @dataclass(frozen=True)
 class Means:
-    """What every stream of this process shares."""
+    """What every stream of this process shares: `send` confirms, `note` keeps a cursor."""
 
     http: httpx.AsyncClient
-    writer: Writer
-    cursors: Cursors
+    send: Callable[[Sequence[Outgoing]], Awaitable[None]]
+    note: Callable[[str, str | None], None]
     metrics: IngestMetrics
     accounts: Accounts
 
@@ -254,14 +252,14 @@ class Stream:
     def _advance(self, cursor: str | None) -> None:
         if cursor != self._cursor:
             self._cursor = cursor
-            self._means.cursors.note(self.key, cursor)
+            self._means.note(self.key, cursor)
 
     async def _write(self, records: Sequence[Outgoing]) -> None:
         """Returns when Kafka has confirmed. Nothing is ever dropped: the socket waits meanwhile."""
         wait = 0.1
         while True:
             try:
-                await self._means.writer.send(records)
+                await self._means.send(records)
             except UnavailableError:
                 self._means.metrics.waited(self.key)
             else:
