@@ -1,0 +1,5 @@
+"""`python -m services.responder`."""
+
+from services.responder.app import main
+
+main()
