@@ -15,8 +15,9 @@ from starlette.routing import Mount
 from toog.contracts.events import Event, Mention
 from toog.platforms.accounts import Account, Accounts, SourceConfig
 from toog.platforms.base import Answer, Reply, Request, Sent
-from toog.platforms.mastodon import incoming, outgoing, sandbox_streams
+from toog.platforms.mastodon import incoming, outgoing
 from toog.platforms.mastodon.sandbox import MastodonSandbox
+from toog.platforms.mastodon.sandbox import streams as sandbox_streams
 from toog.platforms.mastodon.sources import sources
 from toog.platforms.playing import Act, ActKind, Citizen, Ledger
 

@@ -14,11 +14,12 @@ from starlette.datastructures import QueryParams
 from toog.platforms.accounts import Account, Accounts, SourceConfig
 from toog.platforms.base import Heard
 from toog.platforms.playing import Act, ActKind, Citizen, Ledger
-from toog.platforms.x import incoming, sandbox_stream, sources
+from toog.platforms.x import incoming, sources
 from toog.platforms.x.sandbox import XSandbox
-from toog.platforms.x.sandbox_rules import Rule, RuleError, read_rule
-from toog.platforms.x.sandbox_show import Asked
-from toog.platforms.x.sandbox_world import Person, Post, World
+from toog.platforms.x.sandbox import stream as sandbox_stream
+from toog.platforms.x.sandbox.rules import Rule, RuleError, read_rule
+from toog.platforms.x.sandbox.show import Asked
+from toog.platforms.x.sandbox.world import Person, Post, World
 
 NOW = datetime(2026, 9, 14, 20, 30, tzinfo=UTC)
 US = Account(

@@ -16,10 +16,10 @@ from starlette.applications import Starlette
 from toog.contracts.ids import deletion_id, edit_id, event_id
 from toog.platforms.accounts import Account
 from toog.platforms.mastodon.message import PLATFORM
-from toog.platforms.mastodon.sandbox_api import mastodon_app
-from toog.platforms.mastodon.sandbox_markup import LONGEST_CHARS, Person, counted
-from toog.platforms.mastodon.sandbox_streams import Streams
-from toog.platforms.mastodon.sandbox_world import (
+from toog.platforms.mastodon.sandbox.api import mastodon_app
+from toog.platforms.mastodon.sandbox.markup import LONGEST_CHARS, Person, counted
+from toog.platforms.mastodon.sandbox.streams import Streams
+from toog.platforms.mastodon.sandbox.world import (
     Json,
     Notification,
     Posted,

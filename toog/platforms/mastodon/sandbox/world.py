@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final, Protocol, TypeVar
 
-from toog.platforms.mastodon.sandbox_markup import Marked, Person, marked
+from toog.platforms.mastodon.sandbox.markup import Marked, Person, marked
 
 Json = dict[str, object]
 

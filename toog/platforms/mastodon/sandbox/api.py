@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from toog.platforms.mastodon.sandbox_markup import LONGEST_CHARS
-from toog.platforms.mastodon.sandbox_streams import StreamName, Streams
-from toog.platforms.mastodon.sandbox_world import (
+from toog.platforms.mastodon.sandbox.markup import LONGEST_CHARS
+from toog.platforms.mastodon.sandbox.streams import StreamName, Streams
+from toog.platforms.mastodon.sandbox.world import (
     Json,
     N,
     Notification,

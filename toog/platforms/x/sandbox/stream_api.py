@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from toog.platforms.x.sandbox_limits import problem
-from toog.platforms.x.sandbox_rules import Rule, RuleError, read_rule
-from toog.platforms.x.sandbox_show import Asked, Json
-from toog.platforms.x.sandbox_stream import KEPT_S
+from toog.platforms.x.sandbox.limits import problem
+from toog.platforms.x.sandbox.rules import Rule, RuleError, read_rule
+from toog.platforms.x.sandbox.show import Asked, Json
+from toog.platforms.x.sandbox.stream import KEPT_S
 
 if TYPE_CHECKING:  # the sandbox builds its app from here
     from toog.platforms.x.sandbox import XSandbox

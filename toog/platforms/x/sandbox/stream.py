@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 
 from toog.platforms.playing import Ledger
-from toog.platforms.x.sandbox_rules import Rule
-from toog.platforms.x.sandbox_show import Asked, show_includes, show_post
-from toog.platforms.x.sandbox_world import Post, World
+from toog.platforms.x.sandbox.rules import Rule
+from toog.platforms.x.sandbox.show import Asked, show_includes, show_post
+from toog.platforms.x.sandbox.world import Post, World
 
 HEARTBEAT_S: Final = 10.0
 KEPT_S: Final = 5 * 60.0

@@ -18,12 +18,12 @@ from toog.contracts.ids import deletion_id, edit_id, event_id
 from toog.platforms.accounts import Account
 from toog.platforms.playing import Act, Citizen, Ledger, SeenReply
 from toog.platforms.x.messages import PLATFORM
-from toog.platforms.x.sandbox_api import x_app
-from toog.platforms.x.sandbox_limits import Door, Limit
-from toog.platforms.x.sandbox_show import Json, deletion_activity, dm_activity, post_activity
-from toog.platforms.x.sandbox_stream import Stream
-from toog.platforms.x.sandbox_webhook import Webhook
-from toog.platforms.x.sandbox_world import Message, Person, Post, World
+from toog.platforms.x.sandbox.api import x_app
+from toog.platforms.x.sandbox.limits import Door, Limit
+from toog.platforms.x.sandbox.show import Json, deletion_activity, dm_activity, post_activity
+from toog.platforms.x.sandbox.stream import Stream
+from toog.platforms.x.sandbox.webhook import Webhook
+from toog.platforms.x.sandbox.world import Message, Person, Post, World
 
 GENEROUS: Final = 10_000
 """X takes 100 posts and 15 messages in 15 minutes; a night's robots answer faster."""

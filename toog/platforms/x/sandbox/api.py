@@ -1,6 +1,6 @@
 """The played X's HTTP API: the endpoints that Toog and the official client ask for.
 
-Shapes: docs.x.com/x-api and its openapi.json; errors as `sandbox_limits` has them.
+Shapes: docs.x.com/x-api and its openapi.json; errors as `limits` has them.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from toog.platforms.x.sandbox_limits import Limit, missing, problem
-from toog.platforms.x.sandbox_show import (
+from toog.platforms.x.sandbox.limits import Limit, missing, problem
+from toog.platforms.x.sandbox.show import (
     Asked,
     Json,
     show_includes,
@@ -22,8 +22,8 @@ from toog.platforms.x.sandbox_show import (
     show_person,
     show_post,
 )
-from toog.platforms.x.sandbox_stream_api import stream_routes
-from toog.platforms.x.sandbox_world import Message, Person, Post
+from toog.platforms.x.sandbox.stream_api import stream_routes
+from toog.platforms.x.sandbox.world import Message, Person, Post
 
 if TYPE_CHECKING:  # the sandbox builds its app from here
     from toog.platforms.x.sandbox import XSandbox

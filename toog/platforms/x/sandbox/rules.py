@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from toog.platforms.x.sandbox_world import Person, Post
+from toog.platforms.x.sandbox.world import Person, Post
 
 Matcher = Callable[[Post], bool]
 

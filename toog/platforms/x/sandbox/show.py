@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.datastructures import QueryParams
 
-from toog.platforms.x.sandbox_world import Message, Person, Post, Span, World
+from toog.platforms.x.sandbox.world import Message, Person, Post, Span, World
 
 Json = dict[str, object]
 
