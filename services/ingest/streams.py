@@ -19,7 +19,7 @@ from services.ingest.telemetry import IngestMetrics
 from toog.kit.errors import UnavailableError
 from toog.kit.stream.produce import Outgoing
 from toog.kit.telemetry import traceparent
-from toog.platforms.accounts import Account, Accounts
+from toog.platforms.accounts import Account, Accounts, AccountsError
 from toog.platforms.base import Answer, Failure, Incoming, Parsed, Request, Source, Unreadable
 
 log = structlog.get_logger(__name__)
@@ -122,6 +122,9 @@ class Stream:
             return _BrokenError("network", "silence")
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             return _BrokenError("network", type(error).__name__)
+        except AccountsError as error:
+            log.error("the platform does not take what accounts.toml asks for", reason=str(error))  # noqa: TRY400 - a person mends the file, no trace is needed
+            return _BrokenError("refused", "accounts.toml")
         except Exception as error:
             log.exception("a source failed in our own code", source=self.key)
             return _BrokenError("http", type(error).__name__)

@@ -51,8 +51,8 @@ class Writer:
             raise
 
     async def alive(self) -> str | None:
-        """None while the writing loop runs."""
-        return None if self._task is not None and not self._task.done() else "not writing"
+        """None unless the writing loop ended; to wait for Kafka at the start is to live, too."""
+        return "not writing" if self._task is not None and self._task.done() else None
 
     async def ready(self) -> str | None:
         """None when Kafka confirmed something just now, or answers."""
