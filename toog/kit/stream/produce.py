@@ -136,7 +136,11 @@ class Producer:
                 async with asyncio.timeout(5):
                     await broken.stop()
             client = self._new()
-            await client.start()
+            try:
+                await client.start()
+            except KafkaError as failed:  # the broken one stays, so that the next send tries again
+                await client.stop()
+                raise UnavailableError("Kafka") from failed
             self._client = client
 
 
