@@ -16,7 +16,7 @@ Place = tuple[str, int]
 """Topic (by contract) and partition."""
 
 
-async def totals(connection: Connection | Pool) -> Totals:
+async def totals(connection: "Connection | Pool") -> Totals:
     """All totals."""
     rows = await connection.fetch("SELECT kind, label, n, overruled FROM metrics.total")
     return {(r["kind"], r["label"]): Total(r["n"], r["overruled"]) for r in rows}
