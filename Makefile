@@ -55,6 +55,7 @@ chaos: setup ## the full-length faults of kit/stream (under 20 minutes)
 
 contracts: setup ## write schemas, openapi.json and asyncapi.json anew
 	@$(BIN)/python -m toog.contracts.generate
+	@$(BIN)/python -m services.responder.describe
 
 lock: setup ## resolve the dependencies anew; writes no index address
 	@for out in requirements-dev.txt:"--extra dev" requirements.txt:"-c requirements-dev.txt"; do \

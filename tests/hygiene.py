@@ -19,7 +19,9 @@ RULES = {
     ),
     "path of a machine": re.compile(r"(?<![\w.])/(?:root|home/\w+|work)/\w"),
     "reference to what stands beside the project": re.compile(r"\.\./shared|\.\./\.library"),
-    "secret": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|ghp_\w{30}|AKIA[0-9A-Z]{16}|toog_[\w-]{43}"),
+    "secret": re.compile(
+        r"-----BEGIN [A-Z ]*PRIVATE KEY|ghp_\w{30}|AKIA[0-9A-Z]{16}|toog_[\w-]{43}"
+    ),
 }
 SELF = "tests/hygiene.py"
 

@@ -70,7 +70,8 @@ class Desk:
         self.pool = pool
         self.token = ""
         self._client = client
-        self._last: tuple[float, int] = (time.monotonic(), 0)
+        self._last = (time.monotonic(), 0)
+        self._rate = 0.0
 
     async def _get(self, url: str, token: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -118,8 +119,9 @@ class Desk:
         if balance is not None:
             now, (then, before) = time.monotonic(), self._last
             if balance.received != before:
-                moment.events_per_s = (balance.received - before) / max(0.1, now - then)
+                self._rate = (balance.received - before) / max(0.1, now - then)
                 self._last = now, balance.received
+            moment.events_per_s = self._rate
             moment.received, moment.context = balance.received, balance.context
             moment.dropped = balance.dropped
             moment.balance, moment.desk_balance = balance.balance, balance.desk.balance
