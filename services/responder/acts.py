@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from typing import get_args
 
 import asyncpg
 
@@ -70,21 +71,16 @@ class Desk:
         """Up to `limit` cases in the order of service, behind `after`."""
         rank = LANES.index(lane) + 1 if lane is not None else None
         async with transaction(self._pool) as connection:
-            if state is None:
-                rows = await cases.page_of_all(
-                    connection, lane_rank=rank, platform=platform, after=after, limit=limit
-                )
-            else:
-                stored, leased = _stored(state)
-                rows = await cases.page_of_state(
-                    connection,
-                    stored,
-                    leased=leased,
-                    lane_rank=rank,
-                    platform=platform,
-                    after=after,
-                    limit=limit,
-                )
+            states, leased = _stored(state)
+            rows = await cases.page(
+                connection,
+                states,
+                leased=leased,
+                lane_rank=rank,
+                platform=platform,
+                after=after,
+                limit=limit,
+            )
             await audit.write(connection, agent, "list", cases=[row["id"] for row in rows])
         return rows
 
@@ -207,14 +203,17 @@ class Desk:
         )
 
 
-def _stored(state: ShownState) -> tuple[State, bool | None]:
+def _stored(state: ShownState | None) -> tuple[tuple[State, ...], bool | None]:
+    """The states in the database, and whether somebody has the case (None: either)."""
     match state:
+        case None:
+            return get_args(State), None
         case "waiting":
-            return "waiting", False
+            return ("waiting",), False
         case "claimed":
-            return "waiting", True
+            return ("waiting",), True
         case _:
-            return state, None
+            return (state,), None
 
 
 def _same(before: str, now: str) -> None:

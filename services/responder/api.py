@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import asyncpg
 import msgspec
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response, Security
+from fastapi import Depends, FastAPI, Header, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -28,6 +28,13 @@ _bearer: Final = HTTPBearer(auto_error=False, description="a token with the scop
 
 def public_app(desk: Desk, find_caller: FindCaller) -> FastAPI:
     """The app of the public listener."""
+    app = routes()
+    app.state.desk, app.state.find_caller = desk, find_caller
+    return app
+
+
+def routes() -> FastAPI:
+    """The routes with nobody behind them: enough to describe them."""
     app = FastAPI(
         title="Toog: the desk",
         version="1",
@@ -35,11 +42,11 @@ def public_app(desk: Desk, find_caller: FindCaller) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        responses=problems.responses(401, 403, 422, 503),
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.desk, app.state.find_caller = desk, find_caller
     problems.install(app)
-    app.include_router(_routes(), prefix="/api/v1")
+    _add_routes(app)
     return app
 
 
@@ -75,30 +82,34 @@ Key = Annotated[
 ]
 
 
-def _routes() -> APIRouter:
+def _add_routes(app: FastAPI) -> None:
     """The table of contents of the API."""
-    router = APIRouter(responses=problems.responses(401, 403, 422, 503))
     missing, conflict = problems.responses(404), problems.responses(404, 409)
     nothing: dict[int | str, dict[str, Any]] = {204: {"description": "nothing waits"}}
     repeat: dict[int | str, dict[str, Any]] = {
         200: {"model": models.Reply, "description": "was approved under this key before"}
     }
-    add = router.add_api_route
-    add("/cases", list_cases, methods=["GET"])
-    add("/cases/next", next_case, methods=["POST"], response_model=models.Case, responses=nothing)
-    add("/cases/{case_id}", read_case, methods=["GET"], responses=missing)
-    add("/cases/{case_id}/claim", claim_case, methods=["POST"], responses=conflict)
-    add("/cases/{case_id}/release", release_case, methods=["POST"], responses=conflict)
-    add("/cases/{case_id}/close", close_case, methods=["POST"], responses=conflict)
+    add, case = app.add_api_route, "/api/v1/cases/{case_id}"
+    add("/api/v1/cases", list_cases, methods=["GET"])
     add(
-        "/cases/{case_id}/replies",
+        "/api/v1/cases/next",
+        next_case,
+        methods=["POST"],
+        response_model=models.Case,
+        responses=nothing,
+    )
+    add(case, read_case, methods=["GET"], responses=missing)
+    add(f"{case}/claim", claim_case, methods=["POST"], responses=conflict)
+    add(f"{case}/release", release_case, methods=["POST"], responses=conflict)
+    add(f"{case}/close", close_case, methods=["POST"], responses=conflict)
+    add(
+        f"{case}/replies",
         reply_to_case,
         methods=["POST"],
         status_code=201,
         responses=conflict | repeat,
     )
-    add("/replies/{reply_id}", read_reply, methods=["GET"], responses=missing)
-    return router
+    add("/api/v1/replies/{reply_id}", read_reply, methods=["GET"], responses=missing)
 
 
 async def list_cases(

@@ -30,7 +30,6 @@ COMMENT ON COLUMN responder.cases.refused IS 'the platform refused the last repl
 CREATE INDEX cases_queue ON responder.cases (lane_rank, since, id)
     WHERE state = 'waiting' AND NOT refused;
 CREATE INDEX cases_by_state ON responder.cases (state, lane_rank, since, id);
-CREATE INDEX cases_in_order ON responder.cases (lane_rank, since, id);
 CREATE INDEX cases_by_conversation ON responder.cases (platform, account, conversation);
 
 CREATE TABLE responder.messages (

@@ -1,5 +1,6 @@
 """The SQL of working on cases: queue, claims, contents. Leases go by the database's clock."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -150,9 +151,9 @@ async def messages(connection: Connection, case_id: str) -> list[asyncpg.Record]
     )
 
 
-async def page_of_state(
+async def page(
     connection: Connection,
-    state: State,
+    states: Sequence[State],
     *,
     leased: bool | None,
     lane_rank: int | None,
@@ -160,47 +161,27 @@ async def page_of_state(
     after: Position,
     limit: int,
 ) -> list[asyncpg.Record]:
-    """Cases in one state in the order of service, behind `after`; `leased` None: held or not."""
+    """Cases in these states in the order of service, behind `after`; `leased` None: held or not.
+
+    Each state is read along its index, in order, and no further than the limit.
+    """
     return await connection.fetch(
         """
-        SELECT id, platform, account, citizen_handle, state, lane, lane_rank, version, since,
-            refused, opened_at, holder, lease_until, clock_timestamp() AS now
-        FROM responder.cases
-        WHERE state = $1
-            AND ($2::boolean IS NULL OR coalesce(lease_until > clock_timestamp(), false) = $2)
-            AND lane_rank BETWEEN coalesce($3::smallint, 0) AND coalesce($3::smallint, 99)
-            AND ($4::text IS NULL OR platform = $4)
-            AND (lane_rank, since, id) > ($5, $6, $7)
-        ORDER BY lane_rank, since, id LIMIT $8
+        SELECT c.* FROM unnest($1::text[]) AS s (state) CROSS JOIN LATERAL (
+            SELECT id, platform, account, citizen_handle, state, lane, lane_rank, version, since,
+                refused, opened_at, holder, lease_until, clock_timestamp() AS now
+            FROM responder.cases
+            WHERE state = s.state
+                AND ($2::boolean IS NULL OR coalesce(lease_until > clock_timestamp(), false) = $2)
+                AND lane_rank BETWEEN coalesce($3::smallint, 0) AND coalesce($3::smallint, 99)
+                AND ($4::text IS NULL OR platform = $4)
+                AND (lane_rank, since, id) > ($5, $6, $7)
+            ORDER BY lane_rank, since, id LIMIT $8
+        ) AS c
+        ORDER BY c.lane_rank, c.since, c.id LIMIT $8
         """,
-        state,
+        states,
         leased,
-        lane_rank,
-        platform,
-        *after,
-        limit,
-    )
-
-
-async def page_of_all(
-    connection: Connection,
-    *,
-    lane_rank: int | None,
-    platform: str | None,
-    after: Position,
-    limit: int,
-) -> list[asyncpg.Record]:
-    """Cases in any state in the order of service, behind `after`."""
-    return await connection.fetch(
-        """
-        SELECT id, platform, account, citizen_handle, state, lane, lane_rank, version, since,
-            refused, opened_at, holder, lease_until, clock_timestamp() AS now
-        FROM responder.cases
-        WHERE lane_rank BETWEEN coalesce($1::smallint, 0) AND coalesce($1::smallint, 99)
-            AND ($2::text IS NULL OR platform = $2)
-            AND (lane_rank, since, id) > ($3, $4, $5)
-        ORDER BY lane_rank, since, id LIMIT $6
-        """,
         lane_rank,
         platform,
         *after,
