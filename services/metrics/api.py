@@ -28,7 +28,8 @@ ANSWER_S = 5.0
 
 def make_api(pool: Pool, rounds: Rounds) -> FastAPI:
     """The app to mount at `/api/v1`. Every error is a problem of RFC 9457."""
-    api = FastAPI(title="Toog figures", version=__version__, docs_url=None, redoc_url=None)
+    # without its schema's own route: that one would answer without a token
+    api = FastAPI(title="Toog figures", version=__version__, openapi_url=None)
 
     async def may_see_figures(authorization: Annotated[str | None, Header()] = None) -> None:
         async with asyncio.timeout(ANSWER_S):

@@ -1,6 +1,6 @@
 """The first line counts exactly the holes."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.metrics.balance import NAMED_HOLES, Intake, draw_up, settle, unjudged
@@ -29,6 +29,7 @@ def part(
 offsets = st.integers(min_value=0, max_value=3500)
 
 
+@settings(deadline=None, max_examples=60)  # a busy machine is no finding
 @given(missing=st.sets(offsets, max_size=40), log_start=offsets, committed=offsets, ahead=offsets)
 def test_the_balance_is_exactly_the_holes_and_received_is_the_sum(
     missing: set[int], log_start: int, committed: int, ahead: int
@@ -45,6 +46,7 @@ def test_the_balance_is_exactly_the_holes_and_received_is_the_sum(
     assert line.received == len(judged) + line.in_flight + line.holes + line.eaten
 
 
+@settings(deadline=None, max_examples=60)  # a busy machine is no finding
 @given(missing=st.sets(offsets, max_size=5), first=offsets, second=offsets)
 def test_a_later_round_that_skips_what_is_known_says_the_same(
     missing: set[int], first: int, second: int
