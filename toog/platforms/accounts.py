@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-KNOWN_PLATFORMS = ("x", "mastodon")
+KNOWN_PLATFORMS = ("x", "facebook", "instagram", "mastodon", "bluesky")
 
 
 class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

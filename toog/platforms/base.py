@@ -92,7 +92,7 @@ class Source(Protocol):
         """Names the source in the cursor topic, the logs and the metrics: `x:1111:stream`."""
 
     @property
-    def framing(self) -> Literal["lines", "sse"]:
+    def framing(self) -> Literal["lines", "sse", "websocket"]:
         """How the stream's bytes fall into items."""
 
     @property
@@ -125,8 +125,33 @@ class Source(Protocol):
         """Seconds to wait before attempt number `attempt` (1 is the first again), without jitter."""
 
 
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """The 200 answer to a platform that asks whether this address is ours."""
+
+    body: bytes
+    media_type: str
+
+
+class Webhooks(Protocol):
+    """What `incoming.py` offers besides, where the platform delivers by webhook."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str]) -> None:
+        """Raises NotConfiguredError without a secret, ForgedError on a missing or wrong signature."""
+
+    def handshake(self, query: Mapping[str, str], secrets: Mapping[str, str]) -> Handshake:
+        """The answer to the platform's check by GET.
+
+        Raises NotConfiguredError without a secret, ForgedError where the check does not hold.
+        """
+
+
 class Incoming(Protocol):
-    """The module `incoming.py` of a platform."""
+    """The module `incoming.py` of a platform.
+
+    `parse` reads each of the platform's shapes: webhook body, stream item, REST page, single
+    object. `account` is the account whose door it came by, where the door knows one.
+    """
 
     def parse(
         self,

@@ -40,6 +40,9 @@ class Platform:
 PLATFORMS: Final[Mapping[str, Platform]] = MappingProxyType(
     {
         "x": Platform("toog.platforms.x", reply_length=280),
+        "facebook": Platform("toog.platforms.facebook", reply_length=2000),
+        "instagram": Platform("toog.platforms.instagram", reply_length=300),
         "mastodon": Platform("toog.platforms.mastodon", reply_length=500),
+        "bluesky": Platform("toog.platforms.bluesky", reply_length=300),
     }
 )

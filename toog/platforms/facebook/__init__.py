@@ -1,0 +1,1 @@
+"""Facebook pages: feed and mention webhooks, Messenger, comment paging, comments and messages."""
