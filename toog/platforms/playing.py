@@ -18,6 +18,9 @@ ActKind = Literal[
     "delete",  # of an earlier own message
     "own_post",  # we say something ourselves, outside Toog
     "own_delete",  # we take back something of ours
+    "visitor_post",  # Facebook: a post on our page
+    "story_reply",  # Instagram: an answer to a story of ours, in private
+    "story_mention",  # Instagram: a story that names us; its text is the platform's to drop
 ]
 
 
