@@ -67,6 +67,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         hashtags: without #, case as written.
         in_reply_to, quotes: event ids, as far as the platform names them.
         root_author: platform id of the author of the conversation's first message, where known.
+        reply_context: what else the platform must be told in a reply to this message, in the words
+            of its `outgoing.py` (Bluesky: cid and root of the post, convo of a chat message).
         revision: sortable within one message; an older edit never wins. `created` has the lowest.
         cleaned: NUL characters or lone surrogates stood in it and were replaced.
         incomplete: ids only; what is fetched later follows as an edit.
@@ -98,6 +100,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     in_reply_to: Reference | None = None
     root_author: str | None = None
     quotes: Reference | None = None
+    reply_context: dict[str, str] = msgspec.field(default_factory=dict)
     revision: str = ""
     incomplete: bool = False
     cleaned: bool = False

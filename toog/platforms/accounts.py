@@ -10,10 +10,14 @@ KNOWN_PLATFORMS = ("x", "facebook", "instagram", "mastodon", "bluesky")
 
 
 class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way in, in the words of the platform's `sources.py`; `hashtags` are room rules."""
+    """One way in, in the words of the platform's `sources.py`; `hashtags` are room rules.
+
+    `url`: where it is, if that is not the account's `base_url` (Bluesky's Jetstream).
+    """
 
     kind: str
     hashtags: tuple[str, ...] = ()
+    url: str | None = None
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -31,11 +31,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One event, its Kafka key, and whether only a hashtag rule brought it (the room)."""
+    """One event, its Kafka key, and whether only a hashtag rule brought it (the room).
+
+    `if_seen`: told for a whole network (Jetstream's deletions): it enters only where the message
+    that it is `of` has entered before.
+    """
 
     event: Event
     key: str
     room: bool = False
+    if_seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,11 @@ SendResult = Sent | Refused | Unsure
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is to be said, to whom, in answer to what; native ids of the platform."""
+    """What is to be said, to whom, in answer to what; native ids of the platform.
+
+    `context` is the answered event's `reply_context`; `at` when the reply was approved: the same
+    at every attempt.
+    """
 
     id: str
     text: str
@@ -208,6 +217,25 @@ class Reply:
     to_handle: str | None
     visibility: str | None = None
     language: str | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+    at: datetime | None = None
+
+
+class Sessions(Protocol):
+    """What `outgoing.py` offers as `session`, where calls need a token that runs out.
+
+    The sender asks once, keeps what it got for this account, and asks again when a call is
+    answered that the session is over.
+    """
+
+    def request(self, account: Account, secrets: Mapping[str, str]) -> Request:
+        """The request that opens a session. Raises NotConfiguredError without credentials."""
+
+    def read(self, answer: Answer) -> "Mapping[str, str] | Refused":
+        """What `secrets` of the calls that follow hold besides, or why there is no session."""
+
+    def over(self, answer: Answer) -> bool:
+        """Whether this answer to a call says that its session has ended (nothing was done)."""
 
 
 class Outgoing(Protocol):
