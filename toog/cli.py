@@ -132,6 +132,46 @@ def resume(
 
 
 @app.command()
+def explain(
+    platform: Annotated[str, typer.Option(help="x, facebook, instagram, mastodon or bluesky")],
+    me: Annotated[str, typer.Option(metavar="ID[:HANDLE]", help="our own account there")],
+    file: Annotated[
+        Path, typer.Argument(help="the payload; - reads it from standard input")
+    ] = Path("-"),
+    policy: Annotated[
+        Path | None, typer.Option(help="judge by this policy.toml, not by the shipped one")
+    ] = None,
+    door: Annotated[str, typer.Option(help="own, or room: heard by a hashtag rule")] = "own",
+) -> None:
+    """Say what each event in a payload is, and why it comes to the desk or does not."""
+    from datetime import UTC, datetime
+
+    import msgspec
+
+    from services.router.policy import PolicyError, read_policy, shipped_policy
+    from toog.explain import DOORS, ExplainError
+    from toog.explain import explain as explained
+    from toog.explain import me as account_of
+
+    judged_as = next((one for one in DOORS if one == door), None)
+    if judged_as is None:
+        _fail(ValueError(f"--door {door}: choose {' or '.join(DOORS)}"))
+    try:
+        rules = read_policy(policy.read_text() if policy else shipped_policy())
+        body = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
+        account = account_of(platform, me)
+        found = explained(body, account, policy=rules, door=judged_as, now=datetime.now(UTC))
+    except OSError as error:
+        _fail(ValueError(f"{error.filename or file} cannot be read: {error.strerror}"))
+    except (UnicodeDecodeError, PolicyError, ExplainError) as error:
+        _fail(error)
+    for sentence in found.unread:
+        sys.stderr.write(f"toog: {sentence}\n")
+    sys.stdout.buffer.write(msgspec.json.Encoder().encode_lines(found.lines))
+    sys.stdout.buffer.flush()
+
+
+@app.command()
 def demo(  # noqa: PLR0917 - typer names each by its option, nobody passes them by place
     seconds: Annotated[
         float | None, typer.Option("--for", help="length in seconds; without it until Ctrl-C")
