@@ -94,7 +94,7 @@ def free_port() -> int:
 async def receiver() -> AsyncIterator[tuple[Receiver, str]]:
     one, bind = Receiver(), f"127.0.0.1:{free_port()}"
     async with listener(one.app(), bind):
-        yield one, f"http://{bind}/webhooks/x"
+        yield one, f"http://{bind}"
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def sandbox(
     (tmp_path / "secrets.toml").write_text(SECRETS)
     settings = {
         "TOOG_SANDBOX_BIND": bind,
-        "TOOG_SANDBOX_WEBHOOK_X": receiver[1],
+        "TOOG_SANDBOX_WEBHOOKS": receiver[1],
         "TOOG_SANDBOX_SEED": "3",
         "TOOG_SANDBOX_RATE": "20",
         "TOOG_SANDBOX_SECONDS": "5",

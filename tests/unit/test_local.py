@@ -119,4 +119,4 @@ def test_a_program_is_told_only_the_secrets_that_it_needs(
     assert {"responder", "metrics"} == {n for n in told if "TOOG_POSTGRES_FILE" in told[n]}
     assert told["router"]["TOOG_KAFKA"] == "127.0.0.1:4"
     assert "TOOG_KAFKA" not in told["sandbox"]
-    assert told["sandbox"]["TOOG_SANDBOX_WEBHOOK_X"] == "http://127.0.0.1:2/webhooks/x"
+    assert told["sandbox"]["TOOG_SANDBOX_WEBHOOKS"] == "http://127.0.0.1:2"

@@ -39,7 +39,7 @@ REGISTRY: Final[dict[str, str]] = {
     "TOOG_SANDBOX_RATE": "mean events per second of the played night",
     "TOOG_SANDBOX_SECONDS": "length of the played night; 0 repeats until stopped",
     "TOOG_SANDBOX_SEED": "which night is played",
-    "TOOG_SANDBOX_WEBHOOK_X": "where the played X delivers its webhooks",
+    "TOOG_SANDBOX_WEBHOOKS": "where played platforms deliver: the base of /webhooks/<platform>",
     "TOOG_SECRETS": "platform credentials per account, as TOML",
 }
 """Every variable that any program reads, with a sentence. A test holds the classes against it."""

@@ -71,7 +71,7 @@ class Programs:
         """The platforms, played."""
         settings = {
             "TOOG_SANDBOX_BIND": self.binds.sandbox,
-            "TOOG_SANDBOX_WEBHOOK_X": f"http://{self.binds.public['ingest']}/webhooks/x",
+            "TOOG_SANDBOX_WEBHOOKS": f"http://{self.binds.public['ingest']}",
             "TOOG_SANDBOX_SEED": str(crowd.seed),
             "TOOG_SANDBOX_RATE": str(crowd.rate),
             "TOOG_SANDBOX_SECONDS": str(crowd.seconds),

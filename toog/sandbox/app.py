@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 import uvloop
 from prometheus_client import CollectorRegistry, Gauge
@@ -14,23 +14,15 @@ from toog.kit.errors import StartError
 from toog.kit.settings import load, read_file
 from toog.kit.telemetry import registry, start_logs
 from toog.kit.web import Health, internal_app, listener, problem, until_told_to_stop
-from toog.platforms.accounts import (
-    Account,
-    Accounts,
-    AccountsError,
-    Secrets,
-    read_accounts,
-    read_secrets,
-)
-from toog.platforms.mastodon.sandbox import MastodonSandbox
-from toog.platforms.playing import Citizen, Ledger, Played
-from toog.platforms.x.sandbox import XSandbox
+from toog.platforms.accounts import AccountsError, read_accounts, read_secrets
+from toog.platforms.playing import Ledger, Played
+from toog.sandbox.cast import PARTS, app_secrets, desks, first_accounts, play
 from toog.sandbox.control import control
-from toog.sandbox.plan import Desk
+from toog.sandbox.misbehaving import Misbehaving
+from toog.sandbox.misbehaviour import Behaviour
+from toog.sandbox.relay import PATH, Relay
 from toog.sandbox.settings import SandboxSettings
 from toog.sandbox.show import Programme, Show
-
-_NO_TAG = "politie247"
 
 
 def main() -> None:
@@ -48,52 +40,41 @@ async def serve(settings: SandboxSettings) -> None:
     """Serves the first account of each platform until told to stop; then all ends at once."""
     accounts = read_accounts(read_file(settings.accounts, "TOOG_ACCOUNTS"))
     secrets = read_secrets(settings.secrets.get_secret_value())
-    ledger = Ledger()
-    played = play(accounts, secrets, settings, ledger)
+    ledger, ours = Ledger(), {one.platform: one for one in first_accounts(accounts)}
+    behaviours = {name: Behaviour(name) for name in ours}
+    targets = targets_of(settings, ours)
+    relay = Relay(targets, behaviours, app_secrets(accounts, secrets))
+    here = f"http://127.0.0.1:{settings.sandbox_bind.rpartition(':')[2]}{PATH}"
+    webhooks = {name: f"{here}/{name}" for name in targets}
+    played = play(accounts, secrets, webhooks=webhooks, ledger=ledger, seed=settings.sandbox_seed)
     show = Show(played, ledger, desks(accounts))
     programme = Programme(settings.sandbox_seed, settings.sandbox_rate, settings.sandbox_seconds)
     metrics = registry()
     _gauges(metrics, show)
-    mounts = [Mount(f"/{name}", app=platform.app()) for name, platform in played.items()]
-    routes = [control(show, programme, ledger, played), *mounts]
+    mounts = [
+        Mount(f"/{name}", app=Misbehaving(one.app(), behaviours[name], ours[name].id))
+        for name, one in played.items()
+    ]
+    routes = [control(show, programme, ledger, played, behaviours), relay.mount(), *mounts]
     app = _Closing(internal_app(Health(), metrics, routes))
-    async with listener(app, settings.sandbox_bind), _running(played) as tasks:
+    async with (
+        listener(app, settings.sandbox_bind),
+        relay.running(),
+        _running(played) as tasks,
+    ):
         await until_told_to_stop(*tasks)
         await show.stop()
         app.close()
 
 
-def play(
-    accounts: Accounts, secrets: Secrets, settings: SandboxSettings, ledger: Ledger
-) -> dict[str, Played]:
-    """The played platforms by name, one account each. Raises StartError without its secrets."""
-    played: dict[str, Played] = {}
-    for account in _first(accounts):
-        own = secrets.get(account.name)
-        if own is None:
-            raise StartError(f"the secrets hold no table for {account.name}: add it")
-        seed = settings.sandbox_seed
-        if account.platform == "x":
-            url = settings.sandbox_webhook_x
-            played["x"] = XSandbox(account, own, webhook_url=url, ledger=ledger, seed=seed)
-        else:
-            played["mastodon"] = MastodonSandbox(account, own, ledger=ledger, seed=seed)
-    return played
-
-
-def desks(accounts: Accounts) -> dict[str, Desk]:
-    """Our accounts as the crowd sees them; the hashtag is the first one that a source follows."""
-    tags = [tag for account in accounts.all for source in account.source for tag in source.hashtags]
-    tag = tags[0] if tags else _NO_TAG
+def targets_of(settings: SandboxSettings, platforms: Iterable[str]) -> dict[str, str]:
+    """Where the webhooks of each platform that has any go in the end."""
+    base = settings.sandbox_webhooks
+    if base is None:
+        return {}
     return {
-        account.platform: Desk(Citizen(account.id, account.handle, "Stadspolitie Demo"), tag)
-        for account in _first(accounts)
+        name: f"{base.rstrip('/')}/webhooks/{name}" for name in platforms if PARTS[name].webhooks
     }
-
-
-def _first(accounts: Accounts) -> list[Account]:
-    """One account per platform: the crowd speaks to one desk."""
-    return [ours[0] for name in ("x", "mastodon") if (ours := accounts.on(name))]
 
 
 def _gauges(metrics: CollectorRegistry, show: Show) -> None:

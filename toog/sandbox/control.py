@@ -1,6 +1,10 @@
-"""The control routes under `/_night`: start, status, ledger, one act by hand; for this machine only."""
+"""The control routes under `/_night`, for this machine only.
+
+Start, status, ledger, one act by hand, misbehaviour.
+"""
 
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +16,7 @@ from starlette.routing import Mount, Route
 
 from toog.kit.web import problem
 from toog.platforms.playing import Act, ActKind, Citizen, Ledger, Played
+from toog.sandbox.misbehaviour import Asked, Behaviour
 from toog.sandbox.show import Programme, RunningError, Show
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -36,10 +41,23 @@ class _ByHand(msgspec.Struct, forbid_unknown_fields=True):
     target: str | None = None
 
 
+class _Misbehave(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What goes wrong, and on which platform."""
+
+    platform: str
+
+
 def control(
-    show: Show, programme: Programme, ledger: Ledger, played: Mapping[str, Played]
+    show: Show,
+    programme: Programme,
+    ledger: Ledger,
+    played: Mapping[str, Played],
+    behaviours: Mapping[str, Behaviour],
 ) -> Mount:
-    """`POST start`, `GET status`, `GET ledger`, `POST act`; 404 for callers of other machines."""
+    """`POST start`, `GET status`, `GET ledger`, `POST act`, `POST misbehave`.
+
+    404 for callers of other machines.
+    """
 
     async def start(request: Request) -> Response:
         body = await request.body()
@@ -52,7 +70,7 @@ def control(
         return _json(show.status(), 202)
 
     async def status(_: Request) -> Response:
-        return _json(show.status())
+        return _json({**show.status(), "misbehaviour": _bad(behaviours)})
 
     async def ledger_page(_: Request) -> Response:
         return _json({**msgspec.to_builtins(ledger), "played": sorted(ledger.played)})
@@ -64,14 +82,28 @@ def control(
         deed = Act(asked.kind, asked.citizen, asked.text, asked.language, asked.target)
         return _json({"id": await played[asked.platform].act(deed)}, 201)
 
+    async def misbehave(request: Request) -> Response:
+        asked = msgspec.json.decode(await request.body(), type=_Misbehave)
+        if asked.platform not in behaviours:
+            return problem(404, "Not played", f"played are {', '.join(sorted(behaviours))}")
+        behaviours[asked.platform].ask(asked, time.monotonic())
+        return _json({"misbehaviour": _bad(behaviours)}, 202)
+
     handlers: list[tuple[str, str, Handler]] = [
         ("POST", "/start", start),
         ("GET", "/status", status),
         ("GET", "/ledger", ledger_page),
         ("POST", "/act", act),
+        ("POST", "/misbehave", misbehave),
     ]
     routes = [Route(path, _guarded(one), methods=[verb]) for verb, path, one in handlers]
     return Mount("/_night", routes=routes)
+
+
+def _bad(behaviours: Mapping[str, Behaviour]) -> dict[str, Any]:
+    """Who misbehaves just now, and how."""
+    now = time.monotonic()
+    return {name: bad for name, one in behaviours.items() if (bad := one.status(now))}
 
 
 def _guarded(handler: Handler) -> Handler:
@@ -83,7 +115,7 @@ def _guarded(handler: Handler) -> Handler:
             return problem(404, "Not Found")
         try:
             return await handler(request)
-        except msgspec.ValidationError as error:
+        except msgspec.DecodeError as error:
             return problem(422, "Not understood", str(error))
 
     return guarded

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from toog.platforms.playing import Act, Citizen, Ledger, Played
 from toog.sandbox.control import control
+from toog.sandbox.misbehaviour import Behaviour
 from toog.sandbox.plan import Desk
 from toog.sandbox.show import Programme, Show
 
@@ -37,7 +38,8 @@ async def show() -> AsyncIterator[Show]:
     ledger = Ledger()
     played: dict[str, Played] = {"x": Recorder(ledger)}
     one = Show(played, ledger, DESKS)
-    one.app = Starlette(routes=[control(one, Programme(1, 50.0, 0.3), ledger, played)])
+    programme, behaviours = Programme(1, 50.0, 0.3), {"x": Behaviour("x")}
+    one.app = Starlette(routes=[control(one, programme, ledger, played, behaviours)])
     yield one
     await one.stop()
 
@@ -93,3 +95,22 @@ async def test_another_machine_sees_nothing(show: Show) -> None:
     async with client(show, "192.0.2.7") as http:
         assert (await http.get("/status")).status_code == 404
         assert (await http.post("/start")).status_code == 404
+
+
+async def test_misbehaviour_is_asked_for_and_shown_until_it_ends(show: Show) -> None:
+    body = {"platform": "x", "error_5xx": 0.5, "duration_s": 0.15}
+    async with client(show) as http:
+        asked = await http.post("/misbehave", json=body)
+        status = (await http.get("/status")).json()["misbehaviour"]
+        wrong = [
+            (await http.post("/misbehave", json={**body, **bad})).status_code
+            for bad in ({"platform": "z"}, {"error_5xx": 1.5}, {"duration_s": 0}, {"cutt": 1})
+        ]
+        await asyncio.sleep(0.2)
+        later = (await http.get("/status")).json()["misbehaviour"]
+
+    assert asked.status_code == 202
+    assert status["x"]["asked"] == {"duration_s": 0.15, "seed": 1, "error_5xx": 0.5}
+    assert 0 < status["x"]["left_s"] <= 0.2
+    assert wrong == [404, 422, 422, 422]
+    assert later == {}
