@@ -14,7 +14,14 @@ from typing import Final
 import msgspec
 
 from toog.platforms.accounts import Account, Accounts
-from toog.platforms.base import ForgedError, Heard, NotConfiguredError, Parsed, Unreadable
+from toog.platforms.base import (
+    ForgedError,
+    Handshake,
+    Heard,
+    NotConfiguredError,
+    Parsed,
+    Unreadable,
+)
 from toog.platforms.clean import clean
 from toog.platforms.x import payloads
 from toog.platforms.x.lenient import read
@@ -68,6 +75,18 @@ def challenge(crc_token: str, secrets: Mapping[str, str]) -> bytes:
     if secret is None:
         raise NotConfiguredError("x: no secret is configured to answer the check with")
     return msgspec.json.encode({"response_token": _signed(secret, crc_token.encode())})
+
+
+def handshake(query: Mapping[str, str], secrets: Mapping[str, str]) -> Handshake:
+    """The answer to X's check by GET with `crc_token`.
+
+    Raises NotConfiguredError without a secret, ForgedError without a token.
+    """
+    token = query.get("crc_token")
+    answer = challenge(token or "", secrets)
+    if not token:
+        raise ForgedError("x: no crc_token to answer")
+    return Handshake(answer, "application/json")
 
 
 def _signed(secret: str, message: bytes) -> str:

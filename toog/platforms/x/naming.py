@@ -5,7 +5,8 @@ from typing import Self
 
 from toog.contracts.events import Mention
 from toog.platforms.accounts import Account, Accounts
-from toog.platforms.x import extract, payloads
+from toog.platforms.text import entities as found_in
+from toog.platforms.x import payloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Named:
         urls = known.urls or []
         tags = known.hashtags
         hashtags = (
-            extract.hashtags(text) if tags is None else [t for h in tags if (t := h.tag or h.text)]
+            found_in.hashtags(text) if tags is None else [t for h in tags if (t := h.tag or h.text)]
         )
         links = [u.unwound_url or u.expanded_url or u.url for u in urls if u.media_key is None]
         return cls(
@@ -64,7 +65,7 @@ def _entities(entities: payloads.Entities, text: str) -> list[tuple[int | None, 
     """Start and handle of each mention, in the order of the text."""
     items = entities.mentions if entities.mentions is not None else entities.user_mentions
     if items is None:
-        return [(None, Mention(handle)) for handle in extract.handles(text)]
+        return [(None, Mention(handle)) for handle in found_in.handles(text)]
     found = [
         (item.start, Mention(handle, item.id or item.id_str))
         for item in items
@@ -111,7 +112,7 @@ def _explained(
     )
     known_handles = {mention.handle.casefold() for mention in known}
     explained: list[Mention] = []
-    for leading, mention in zip(extract.leading_handles(post.text), found, strict=False):
+    for leading, mention in zip(found_in.leading_handles(post.text), found, strict=False):
         handle = mention.handle.casefold()
         first = not explained and (
             None in {mention.id, parent_author} or mention.id == parent_author

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
-from toog.platforms.x import extract
+from toog.platforms.text import entities, links
 
 KEPT_POSTS: Final = 100_000
 _EPOCH_MS: Final = 1_288_834_974_657
@@ -208,14 +208,14 @@ class World:
         """With what X finds in the text: handles that are somebody's, hashtags, links."""
         text = post.text
         mentions = []
-        for match in extract.find_handles(text):
+        for match in entities.find_handles(text):
             person = self.named(match[1])
             mentions.append(Span(*match.span(), match[1], person.id if person else None))
         post = replace(
             post,
             mentions=tuple(mentions),
-            hashtags=tuple(Span(*m.span(), m[1]) for m in extract.find_hashtags(text)),
-            links=tuple(Span(*m.span(), m[0]) for m in extract.find_links(text)),
+            hashtags=tuple(Span(*m.span(), m[1]) for m in entities.find_hashtags(text)),
+            links=tuple(Span(*link) for link in links.find_links(text)),
         )
         self._posts[post.first_id] = post
         self._first[post.id] = post.first_id
