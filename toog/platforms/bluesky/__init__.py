@@ -1,1 +1,1 @@
-"""Bluesky: notifications, Jetstream and chat by paging and stream, posts and chat messages."""
+"""Bluesky: notifications and the chat log by paging, Jetstream, posts and chat messages."""
