@@ -41,8 +41,8 @@ class CaseRows:
 class Desk:
     """The acts of agents on cases.
 
-    `reply_length` gives the longest reply of a platform; `wake` tells the sender that there is
-    something to send.
+    `reply_length` gives the longest reply of a platform, `measure` the length of a text as that
+    platform counts it; `wake` tells the sender that there is something to send.
     """
 
     def __init__(
@@ -51,11 +51,13 @@ class Desk:
         *,
         lease_s: float,
         reply_length: Callable[[str], int],
+        measure: Callable[[str, str], int] = lambda _, text: len(text),
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
         self._lease_s = lease_s
         self.reply_length = reply_length
+        self._measure = measure
         self._wake = wake
 
     async def page(
@@ -148,7 +150,9 @@ class Desk:
                 _same(repeated["body_hash"], body_hash)
                 return await _reply(connection, repeated["id"]), False
             workflow.may_settle(found.case, agent, version, found.now)
-            wrong = workflow.reply_text_error(text, self.reply_length(found.case.platform))
+            platform = found.case.platform
+            length, limit = self._measure(platform, text), self.reply_length(platform)
+            wrong = workflow.reply_text_error(text, length, limit)
             if wrong is not None:
                 raise TextError(wrong)
             reply_id = await self._approve(

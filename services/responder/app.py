@@ -67,6 +67,7 @@ async def serve(settings: Settings) -> None:
             pool,
             lease_s=settings.lease_s,
             reply_length=lambda platform: PLATFORMS[platform].reply_length,
+            measure=lambda platform, text: PLATFORMS[platform].length(text),
             wake=sender.wake,
         )
         consumer = Consumer(

@@ -139,14 +139,17 @@ def may_settle(case: Case, agent: str, version: int, now: datetime) -> None:
         )
 
 
-def reply_text_error(text: str, limit: int) -> str | None:
-    """What is wrong with the text of a reply, as a sentence, or None."""
+def reply_text_error(text: str, length: int, limit: int) -> str | None:
+    """What is wrong with the text of a reply, as a sentence, or None.
+
+    `length` is the text's as its platform counts: on X a link is 23 and an emoji 2.
+    """
     if not text.strip():
         return "the reply is empty: write something"
     if "\x00" in text:
         return "the reply holds a NUL character: remove it"
-    if len(text) > limit:
-        return f"the reply has {len(text)} characters, {limit} are allowed: shorten it"
+    if length > limit:
+        return f"the reply has {length} characters, {limit} are allowed: shorten it"
     return None
 
 

@@ -20,7 +20,12 @@ from toog.platforms.table import PLATFORMS
 
 
 def app_of(world: World, lease_s: float = 120.0) -> Any:
-    desk = Desk(world.pool, lease_s=lease_s, reply_length=lambda p: PLATFORMS[p].reply_length)
+    desk = Desk(
+        world.pool,
+        lease_s=lease_s,
+        reply_length=lambda p: PLATFORMS[p].reply_length,
+        measure=lambda p, text: PLATFORMS[p].length(text),
+    )
     return public_app(desk, partial(access.caller, world.pool))
 
 
@@ -232,6 +237,15 @@ async def test_a_text_that_cannot_be_sent_is_refused_with_a_sentence(
     assert answer.status_code == 422
     assert sentence in answer.json()["detail"]
     assert not await desk.rows("replies")
+
+
+async def test_x_counts_a_link_as_23_whatever_its_length(desk: Agents) -> None:
+    case = await claimed(desk)
+    body = {"text": f"Zie https://politie.nl/{'a' * 300}", "version": 1}
+
+    answer = await desk.one.post(f"/cases/{case['id']}/replies", json=body)
+
+    assert answer.status_code == 201
 
 
 async def test_mastodon_takes_500_characters(desk: Agents) -> None:

@@ -4,7 +4,7 @@ The modules are imported when they are first asked for: ingest never loads what 
 responder never loads what parses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -12,14 +12,23 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from toog.platforms.base import Incoming, Outgoing
+from toog.platforms.text.length import weighted
 
 
 @dataclass(frozen=True)
 class Platform:
-    """One platform: its folder's modules, and how long a reply may be (in code points)."""
+    """One platform: its folder's modules, and how long a reply may be, as `length` counts it.
+
+    `webhook` is the kind of source that opens `/webhooks/<platform>` for an account: the platform's
+    `incoming` then offers what `base.Webhooks` says. `whole_network`: one of its sources tells what
+    happens on all of the network (`Heard.if_seen`).
+    """
 
     folder: str
     reply_length: int
+    webhook: str | None = None
+    whole_network: bool = False
+    length: Callable[[str], int] = len
 
     @cached_property
     def incoming(self) -> Incoming:
@@ -39,10 +48,12 @@ class Platform:
 
 PLATFORMS: Final[Mapping[str, Platform]] = MappingProxyType(
     {
-        "x": Platform("toog.platforms.x", reply_length=280),
-        "facebook": Platform("toog.platforms.facebook", reply_length=2000),
-        "instagram": Platform("toog.platforms.instagram", reply_length=300),
+        "x": Platform(
+            "toog.platforms.x", reply_length=280, webhook="activity_webhook", length=weighted
+        ),
+        "facebook": Platform("toog.platforms.facebook", reply_length=2000, webhook="webhook"),
+        "instagram": Platform("toog.platforms.instagram", reply_length=300, webhook="webhook"),
         "mastodon": Platform("toog.platforms.mastodon", reply_length=500),
-        "bluesky": Platform("toog.platforms.bluesky", reply_length=300),
+        "bluesky": Platform("toog.platforms.bluesky", reply_length=300, whole_network=True),
     }
 )

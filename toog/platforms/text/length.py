@@ -23,11 +23,6 @@ _EMOJI = re.compile(rf"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?+\u20e3|{_ONE}
 _INVALID = re.compile("[\ufffe\ufeff\uffff]")
 
 
-def code_points(text: str) -> int:
-    """The length where every code point counts as one."""
-    return len(text)
-
-
 def weighted(text: str) -> int:
     """The weighted length: 280 may be sent. Composed (NFC) first; links 23, emoji 2 each.
 
