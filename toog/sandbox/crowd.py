@@ -9,48 +9,15 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Final
 
-from toog.platforms.playing import ActKind
+from toog.platforms.playing import ActKind, Citizen
 from toog.sandbox.corpus import MAX_WEIGHT, Sort, load_corpus, load_names, roughen
 from toog.sandbox.corpus import weight as weight_of
 from toog.sandbox.curve import moment
+from toog.sandbox.habits import LATER, NOISE, OPENINGS, OTHERS, mended, referred
 from toog.sandbox.people import People, Person
 from toog.sandbox.plan import Cue, Deed, Desk, Memory, Target
 
 NOISE_SHARE: Final = 0.95
-
-_OTHERS: Final[Mapping[tuple[str, ActKind], float]] = {
-    ("x", "mention"): 30,
-    ("x", "reply"): 9,
-    ("x", "dm"): 8,
-    ("x", "bystander"): 6,
-    ("x", "repost"): 5,
-    ("x", "quote"): 4,
-    ("x", "edit"): 3,
-    ("x", "own_post"): 1,
-    ("mastodon", "mention"): 16,
-    ("mastodon", "reply"): 6,
-    ("mastodon", "dm"): 5,
-    ("mastodon", "bystander"): 2,
-    ("mastodon", "edit"): 2,
-    ("mastodon", "delete"): 2,
-    ("mastodon", "own_post"): 1,
-    ("mastodon", "repost"): 1,
-    ("mastodon", "quote"): 1,
-}
-"""What is no noise, in parts. A citizen's deletion on X is missing: X does not tell us of it."""
-
-_OPENING: Final[tuple[ActKind, ...]] = ("own_post", "mention", "dm", "reply", "mention", "mention")
-_LATER: Final[tuple[tuple[float, str, ActKind], ...]] = (
-    (0.20, "x", "edit"),
-    (0.22, "mastodon", "edit"),
-    (0.30, "x", "own_post"),
-    (0.35, "mastodon", "delete"),
-    (0.40, "x", "bystander"),
-    (0.45, "x", "repost"),
-    (0.50, "x", "quote"),
-    (0.60, "x", "own_delete"),
-)
-"""What each night holds for sure, however short: on every platform at once, then by the clock."""
 
 _SORTS: Final[Mapping[ActKind, Sort]] = {
     "noise": "noise",
@@ -61,7 +28,12 @@ _SORTS: Final[Mapping[ActKind, Sort]] = {
     "bystander": "bystander",
     "quote": "quote",
     "edit": "edit",
+    "visitor_post": "dm",
+    "story_reply": "reply",
+    "story_mention": "mention",
 }
+_ALONE: Final = frozenset({"noise", "mention", "dm", "visitor_post", "story_mention"})
+"""What people do without referring to anything."""
 _OPENING_S: Final = 4.0
 _ANSWERS_TO_ANSWERS: Final = 0.5
 _TRIES: Final = 5
@@ -74,7 +46,7 @@ _PEOPLE: Final = (60, 5_000)
 def night(seed: int, *, rate: float, seconds: float, desks: Mapping[str, Desk]) -> Iterator[Deed]:
     """The deeds of one night in order of time: `rate` a second in the mean over `seconds`.
 
-    About 95 % is hashtag noise on X; the loudness follows `curve.intensity`. Each platform in
+    About 95 % is hashtag noise, most of it on X; the loudness follows `curve.intensity`. Each platform in
     `desks` gets addressed messages within the first four seconds (or tenth of a short night).
     """
     writer = _Writer(Random(seed), size_of(rate, seconds, desks), desks)
@@ -91,15 +63,16 @@ def _cues(seed: int, rate: float, seconds: float, desks: Mapping[str, Desk]) -> 
     random = Random(~seed)
     size, sure = size_of(rate, seconds, desks), deque(_sure(seconds, desks))
     free = size - len(sure)
-    others = {key: part for key, part in _OTHERS.items() if key[0] in desks}
+    others = {key: part for key, part in OTHERS.items() if key[0] in desks}
+    rooms = {name: part for name, part in NOISE.items() if name in desks}
     # the sure ones are no noise, so that the rest holds a little more of it
-    share = min(NOISE_SHARE * size / max(free, 1), 0.99) if "x" in desks else 0.0
+    share = min(NOISE_SHARE * size / max(free, 1), 0.99) if rooms else 0.0
     for step in range(free):
         at = moment((step + random.random()) / free) * seconds
         while sure and sure[0].at <= at:
             yield sure.popleft()
         if random.random() < share:
-            yield Cue(at, "x", "noise")
+            yield Cue(at, random.choices(list(rooms), list(rooms.values()))[0], "noise")
         else:
             yield Cue(at, *random.choices(list(others), list(others.values()))[0])
     yield from sure
@@ -107,9 +80,9 @@ def _cues(seed: int, rate: float, seconds: float, desks: Mapping[str, Desk]) -> 
 
 def _sure(seconds: float, desks: Mapping[str, Desk]) -> list[Cue]:
     """What happens in any case, in order of time."""
-    step = min(_OPENING_S, seconds / 10) / (len(_OPENING) + 1)
-    first = [Cue(i * step, p, kind) for i, kind in enumerate(_OPENING) for p in sorted(desks)]
-    later = [Cue(part * seconds, p, kind) for part, p, kind in _LATER if p in desks]
+    step = min(_OPENING_S, seconds / 10) / (max(map(len, OPENINGS.values())) + 1)
+    first = [Cue(i * step, p, kind) for p in sorted(desks) for i, kind in enumerate(OPENINGS[p])]
+    later = [Cue(part * seconds, p, kind) for part, p, kind in LATER if p in desks]
     return sorted(first + later, key=lambda cue: cue.at)
 
 
@@ -121,7 +94,7 @@ class _Writer:
         self._corpus, names = load_corpus(), load_names()
         crowd = min(max(round(size * _PEOPLE_PER_EVENT), _PEOPLE[0]), _PEOPLE[1])
         self._people = {p: People(p, crowd, random, names) for p in sorted(desks)}
-        self._memory = {platform: Memory() for platform in desks}
+        self._memory = {p: Memory(referred(p), mended(p)) for p in desks}
         self._said: set[str] = set()
 
     def deeds(self, cues: Iterator[Cue]) -> Iterator[Deed]:
@@ -133,7 +106,7 @@ class _Writer:
     def _deed(self, number: int, cue: Cue) -> Deed:
         """The planned act; what finds nothing to refer to yet becomes a mention."""
         person = self._somebody(cue.platform)
-        if cue.kind in {"noise", "mention", "dm"}:
+        if cue.kind in _ALONE:
             return self._say(number, cue, person)
         if cue.kind == "own_post":
             return self._say(number, cue, self._us(cue.platform))
@@ -173,8 +146,9 @@ class _Writer:
     def _text(self, sort: Sort, platform: str, who: Person) -> str:
         desk = self._desks[platform]
         tag = desk.tag if self._random.random() < _PLAIN_TAG else desk.tag.capitalize()
-        friend = self._somebody(platform).citizen.handle
-        given = {"us": f"@{desk.us.handle}", "tag": f"#{tag}", "friend": f"@{friend}"}
+        friend = self._somebody(platform).citizen
+        given = {"us": called(platform, desk.us), "tag": f"#{tag}"}
+        given["friend"] = called(platform, friend)
         for _ in range(_TRIES):
             text = self._corpus[who.language].sentence(sort, self._random, given)
             if weight_of(text) < MAX_WEIGHT and text not in self._said:
@@ -189,6 +163,11 @@ class _Writer:
 
     def _us(self, platform: str) -> Person:
         return Person(self._desks[platform].us, "nl")
+
+
+def called(platform: str, one: Citizen) -> str:
+    """How people name somebody: by name on Facebook, which tags names, else by handle."""
+    return one.name if platform == "facebook" else f"@{one.handle}"
 
 
 def _corrected(text: str, correction: str) -> str:

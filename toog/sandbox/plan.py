@@ -56,18 +56,27 @@ class Deed:
 
 @dataclass(slots=True)
 class Memory:
-    """What was said on one platform lately, for those who answer, quote, mend or take back."""
+    """What was said on one platform lately, for those who answer, quote, mend or take back.
 
+    `referred` and `mended`: the acts that others go on about, and those that their authors mend or
+    take back; `said` holds the latter where they are not among the former.
+    """
+
+    referred: frozenset[ActKind]
+    mended: frozenset[ActKind]
     own: deque[Deed] = field(default_factory=lambda: deque(maxlen=20))
     counter: deque[Deed] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     room: deque[Deed] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    said: deque[Deed] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     def keep(self, deed: Deed) -> None:
         """Remembers what others can refer to; what was taken back or mended is left alone."""
         if deed.kind == "own_post":
             self.own.append(deed)
-        elif deed.kind in {"mention", "reply"}:
+        elif deed.kind in self.referred:
             self.counter.append(deed)
+        elif deed.kind in self.mended:
+            self.said.append(deed)
         elif deed.kind == "noise":
             self.room.append(deed)
         elif deed.target is not None and deed.kind in {"edit", "delete", "own_delete"}:
@@ -76,6 +85,8 @@ class Memory:
     def past(self, kind: ActKind, random: Random) -> Deed | None:
         """An earlier message that an act of this kind can refer to, or None."""
         fit = list(self.counter)
+        if kind in {"edit", "delete"}:
+            fit = [deed for deed in (*self.counter, *self.said) if deed.kind in self.mended]
         if kind == "own_delete":
             fit = list(self.own)[1:]  # one post of ours always stays, for those who answer it
         elif kind in {"repost", "quote"}:
@@ -84,9 +95,11 @@ class Memory:
             fit = list(self.room)
         elif kind == "reply":
             fit = fit or list(self.own)
+        elif kind == "story_reply":
+            fit = list(self.own)
         return random.choice(fit) if fit else None
 
     def _forget(self, number: int) -> None:
-        for past in (self.own, self.counter, self.room):
+        for past in (self.own, self.counter, self.room, self.said):
             for deed in [deed for deed in past if deed.number == number]:
                 past.remove(deed)

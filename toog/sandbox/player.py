@@ -10,7 +10,9 @@ import structlog
 from toog.platforms.playing import Act, Ledger, Played
 from toog.sandbox.plan import Deed, Target
 
-_PUBLIC: Final = frozenset({"noise", "mention", "reply", "bystander", "quote", "own_post"})
+_REFERRED_TO: Final = frozenset(
+    {"noise", "mention", "reply", "bystander", "quote", "own_post", "visitor_post", "dm"}
+)
 _REST_EVERY: Final = 20
 """Acts in a row, when late, before others of the process get their turn."""
 
@@ -56,7 +58,7 @@ class Player:
         self.acted += 1
         what = f"{deed.platform} {deed.kind}"
         self._ledger.acts[what] = self._ledger.acts.get(what, 0) + 1
-        if native is not None and deed.kind in _PUBLIC:
+        if native is not None and deed.kind in _REFERRED_TO:
             self._natives.learn(deed, native)
 
 

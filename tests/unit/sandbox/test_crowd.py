@@ -15,8 +15,17 @@ US = "Stadspolitie Demo"
 DESKS = {
     "x": Desk(Citizen("1111111111111111111", "StadPolDem", US), "politie247"),
     "mastodon": Desk(Citizen("109000000000000001", "stadpoldem", US), "politie247"),
+    "facebook": Desk(Citizen("1029384756102938", "stadpoldem", US), "politie247"),
+    "instagram": Desk(Citizen("17841400000000000", "stadpoldem", US), "politie247"),
+    "bluesky": Desk(Citizen("did:plc:" + "a" * 24, "stadpoldem.test", US), "politie247"),
 }
-ADDRESSED = {"mention", "reply", "dm"}
+ADDRESSED = {
+    "x": {"mention", "reply", "dm"},
+    "mastodon": {"mention", "reply", "dm"},
+    "facebook": {"reply", "visitor_post", "dm"},
+    "instagram": {"reply", "story_reply", "dm"},
+    "bluesky": {"mention", "reply", "dm"},
+}
 
 
 def plan(seed: int = 1, rate: float = 20, seconds: float = 60) -> list[Deed]:
@@ -50,19 +59,57 @@ def test_deeds_come_in_order_of_time_and_number_within_the_night() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_about_95_percent_is_noise_on_x(seed: int) -> None:
+def test_about_95_percent_is_noise_on_x_and_some_on_bluesky(seed: int) -> None:
     deeds = plan(seed, rate=40)
-    noise = [deed for deed in deeds if deed.kind == "noise"]
+    noise = Counter(deed.platform for deed in deeds if deed.kind == "noise")
 
-    assert 0.93 <= len(noise) / len(deeds) <= 0.97
-    assert {deed.platform for deed in noise} == {"x"}
+    assert 0.93 <= noise.total() / len(deeds) <= 0.97
+    assert set(noise) == {"x", "bluesky"}
+    assert noise["x"] > 0.85 * noise.total()
 
 
 def test_the_first_seconds_hold_addressed_messages_on_each_platform() -> None:
     for platform in DESKS:
         early = {d.kind for d in NIGHT if d.platform == platform and d.at < 5}
 
-        assert early >= {*ADDRESSED, "own_post"}
+        assert early >= {*ADDRESSED[platform], "own_post"}
+
+
+def test_each_platform_is_heard_at_least_three_times_in_the_first_five_seconds() -> None:
+    early = Counter(d.platform for d in NIGHT if d.at < 5 and d.kind in ADDRESSED[d.platform])
+
+    assert set(early) == set(DESKS)
+    assert min(early.values()) >= 3
+
+
+def test_a_citizen_has_the_id_and_handle_of_the_platform() -> None:
+    shapes = {
+        "x": (r"\d{19}", r"\w{1,15}"),
+        "facebook": (r"\d{17}", r"\w{1,15}"),
+        "instagram": (r"\d{16}", r"[a-z0-9_]{1,15}"),
+        "mastodon": (r"\d{18}", r"\w{1,15}@[a-z.]+"),
+        "bluesky": (r"did:plc:[a-z2-7]{24}", r"[a-z0-9][a-z0-9-]*\.test"),
+    }
+    for deed in NIGHT:
+        if deed.citizen != DESKS[deed.platform].us:
+            id_, handle = shapes[deed.platform]
+
+            assert re.fullmatch(id_, deed.citizen.id)
+            assert re.fullmatch(handle, deed.citizen.handle)
+
+
+def test_we_are_named_as_the_platform_names_people() -> None:
+    mentions = {d.platform: d.text for d in NIGHT if d.kind == "mention"}
+
+    assert US in mentions["facebook"]
+    assert all(f"@{DESKS[p].us.handle}" in mentions[p] for p in mentions if p != "facebook")
+
+
+def test_instagram_tells_of_mended_messages_only() -> None:
+    mends = [d for d in NIGHT if d.platform == "instagram" and d.kind in {"edit", "delete"}]
+
+    assert mends
+    assert {NIGHT[d.target.number].kind for d in mends if d.target} == {"dm"}
 
 
 def test_a_short_night_holds_every_kind_of_act() -> None:
@@ -80,6 +127,9 @@ def test_a_short_night_holds_every_kind_of_act() -> None:
         "delete",
         "own_post",
         "own_delete",
+        "visitor_post",
+        "story_reply",
+        "story_mention",
     }
     assert ("x", "delete") not in kinds  # X tells of our own deletions only
     assert ("mastodon", "own_delete") not in kinds
