@@ -86,7 +86,10 @@ def test_the_platforms_layer_reads_what_we_write(tmp_path: Path) -> None:
     ours = read_accounts((tmp_path / "accounts.toml").read_text())
     credentials = read_secrets((tmp_path / "secrets.toml").read_text())
 
-    assert {a.base_url for a in ours.all} == {"http://127.0.0.1:1/x", "http://127.0.0.1:1/mastodon"}
+    assert {a.base_url for a in ours.all} == {
+        f"http://127.0.0.1:1/{name}"
+        for name in ("x", "facebook", "instagram", "mastodon", "bluesky")
+    }
     assert {a.name for a in ours.all} == set(credentials)
 
 

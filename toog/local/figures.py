@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-PLATFORMS: Final = ("x", "mastodon")
+from toog.local.accounts import IDS
+
+PLATFORMS: Final = tuple(IDS)
 
 
 class Seen(msgspec.Struct, frozen=True):
