@@ -6,6 +6,7 @@ again. One sender at a time over all processes, by an advisory lock.
 
 import asyncio
 import contextlib
+import json
 import random
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import httpx
 import structlog
 
 from services.responder import settle
+from services.responder.sessions import OpenSessions, plain
 from services.responder.store import ACQUIRE_WITHIN_S, Connection, Pool, replies
 from services.responder.telemetry import WorkMetrics
 from toog.kit.postgres import AWAY
@@ -72,6 +74,7 @@ class Sender:
         self._secrets = secrets
         self._metrics = metrics
         self._some = asyncio.Event()
+        self._sessions = OpenSessions(http)
         self._stopping = False
         self._paused: dict[tuple[str, str], float] = {}
         self._calls: dict[str, set[asyncio.Task[None]]] = {name: set() for name in outgoing}
@@ -165,7 +168,12 @@ class Sender:
             return Refused("nobody_to_answer", permanent=True)
         outgoing, reply = self._outgoing[row["platform"]], _reply(row)
         try:
-            request = self._request(outgoing, reply, account)
+            secrets = await self._sessions.secrets(
+                outgoing, account, self._secrets.get(account.name, {})
+            )
+            if isinstance(secrets, Refused):
+                return secrets
+            request = self._request(outgoing, reply, account, secrets)
         except NotConfiguredError:
             return Refused("not_configured", permanent=False, stop=True)
         except Exception as error:  # noqa: BLE001 - nothing has left: it can be said for certain
@@ -175,22 +183,17 @@ class Sender:
             async with asyncio.timeout(WHOLE_CALL_S):
                 response = await self._http.send(request)
             answer = Answer(response.status_code, dict(response.headers), response.content)
+            self._sessions.heard(outgoing, account, answer)
             return outgoing.read(answer, reply, account)
         except NOTHING_SENT as error:
             return Refused(type(error).__name__, permanent=row["attempts"] >= ATTEMPTS)
         except Exception as error:  # noqa: BLE001 - it may have gone out: never send again
             return Unsure(type(error).__name__)
 
-    def _request(self, outgoing: Outgoing, reply: Reply, account: Account) -> httpx.Request:
-        asked = outgoing.request(reply, account, self._secrets.get(account.name, {}))
-        return self._http.build_request(
-            asked.method,
-            asked.url,
-            params=list(asked.params) or None,
-            headers=dict(asked.headers),
-            data=dict(asked.form) if asked.form is not None else None,
-            json=asked.json,
-        )
+    def _request(
+        self, outgoing: Outgoing, reply: Reply, account: Account, secrets: Mapping[str, str]
+    ) -> httpx.Request:
+        return plain(self._http, outgoing.request(reply, account, secrets))
 
 
 def _reply(row: asyncpg.Record) -> Reply:
@@ -203,6 +206,8 @@ def _reply(row: asyncpg.Record) -> Reply:
         to_handle=row["author_handle"],
         visibility=row["visibility"],
         language=row["language"],
+        context=json.loads(row["reply_context"]),
+        at=row["approved_at"],
     )
 
 

@@ -1,5 +1,6 @@
 """The SQL of taking in the desk topic: whole batches, no round trip per event."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -164,11 +165,11 @@ async def insert_messages(connection: Connection, arrivals: Sequence[Arrival]) -
         """
         INSERT INTO responder.messages (id, case_id, text, author, author_handle, author_name,
             language, native, surface, visibility, lane, reason, rules, revision, occurred_at,
-            received_at, traceparent)
+            received_at, traceparent, reply_context)
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
             $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
             $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
-            $17::text[])
+            $17::text[], $18::jsonb[])
         ON CONFLICT (id) DO NOTHING RETURNING id
         """,
         *_columns(rows),
@@ -186,11 +187,11 @@ async def insert_own(connection: Connection, own: Sequence[tuple[Taken, str]]) -
         """
         INSERT INTO responder.messages (id, case_id, text, author, author_handle, author_name,
             language, native, surface, visibility, lane, reason, rules, revision, occurred_at,
-            received_at, traceparent, own)
+            received_at, traceparent, reply_context, own)
         SELECT u.*, true FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
             $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
             $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
-            $17::text[]) AS u (id)
+            $17::text[], $18::jsonb[]) AS u (id)
         WHERE NOT EXISTS (SELECT FROM responder.replies WHERE event_id = u.id)
         ON CONFLICT (id) DO NOTHING RETURNING id, case_id
         """,
@@ -219,6 +220,7 @@ def _message(taken: Taken, case: str) -> tuple[Any, ...]:
         event.occurred_at,
         event.received_at,
         taken.traceparent,
+        json.dumps(event.reply_context),
     )
 
 
@@ -306,6 +308,7 @@ async def edit_messages(connection: Connection, edits: Sequence[Taken]) -> set[s
             t.event.author.id if t.event.author else None,
             t.event.author.handle if t.event.author else None,
             t.event.author.name if t.event.author else None,
+            json.dumps(t.event.reply_context),
         )
         for t in edits
     ]
@@ -314,9 +317,11 @@ async def edit_messages(connection: Connection, edits: Sequence[Taken]) -> set[s
         UPDATE responder.messages AS m SET text = u.text, revision = u.revision,
             language = coalesce(u.language, m.language), author = coalesce(u.author, m.author),
             author_handle = coalesce(u.handle, m.author_handle),
-            author_name = coalesce(u.name, m.author_name), edited_at = clock_timestamp()
+            author_name = coalesce(u.name, m.author_name), edited_at = clock_timestamp(),
+            reply_context = m.reply_context || u.reply_context
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-            $7::text[]) AS u (id, text, revision, language, author, handle, name)
+            $7::text[], $8::jsonb[]) AS u (id, text, revision, language, author, handle, name,
+            reply_context)
         WHERE m.id = u.id AND m.revision < u.revision AND m.deleted_at IS NULL
         RETURNING m.case_id
         """,

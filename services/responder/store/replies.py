@@ -111,6 +111,7 @@ async def take(
         WHERE r.id = chosen.id AND m.id = r.to_message AND c.id = r.case_id
             AND r.state IN ('queued', 'held')
         RETURNING r.id, r.case_id, r.platform, r.account, r.text, r.attempts, r.traceparent,
+            r.approved_at, m.reply_context,
             c.lane, m.id AS message, m.native, m.surface, m.author, m.author_handle, m.visibility,
             m.language
         """,
