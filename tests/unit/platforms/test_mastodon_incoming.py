@@ -271,7 +271,8 @@ SIGNALS = [
     ({"id": "8", "type": "follow", "account": {"id": "220"}}, "follow"),
     ({"id": "8", "type": "mention", "account": {"id": "220"}, "status": None}, "mention"),
     ({"id": "8", "type": "severed_relationships"}, "severed_relationships"),
-    ({"id": "8", "type": "never_heard_of"}, "never_heard_of"),
+    ({"id": "8", "type": "never_heard_of"}, "not_understood"),
+    ({"id": "8", "type": "standby", "account": 5, "status": "?"}, "not_understood"),
 ]
 
 
@@ -292,7 +293,7 @@ def test_a_boost_is_a_signal() -> None:
 def test_an_unknown_event_is_a_signal_whatever_its_data() -> None:
     found = all_of(sse("conversation", {"id": "1"}) + sse("novelty", "undefined"))
 
-    assert [event.signal for event in found] == ["conversation", "novelty"]
+    assert [event.signal for event in found] == ["conversation", "not_understood"]
 
 
 @pytest.mark.parametrize(
@@ -310,7 +311,8 @@ def test_control_says_nothing(body: bytes) -> None:
         {"id": "", "account": {"id": "1"}},
         {"id": "5"},
         {"id": "5", "account": None},
-        {"id": "5", "account": {"id": "1"}, "mentions": "geen"},
+        {"id": "5", "account": {"id": []}, "mentions": "geen"},
+        {"id": "x" * 300, "account": {"id": "1"}},
         {"type": "mention", "id": "1", "status": {"id": "2"}},
         {"type": 5},
         "tekst",
@@ -326,7 +328,7 @@ def test_an_odd_update_is_a_signal_and_costs_the_others_nothing(odd: Any) -> Non
     assert strange.id == one([odd]).id
 
 
-@pytest.mark.parametrize("odd", ["", "twee woorden", "x" * 100])
+@pytest.mark.parametrize("odd", ["", "twee woorden", "x" * 300, '{"id":"5"}'])
 def test_an_odd_deletion_is_a_signal(odd: str) -> None:
     assert one(f"event: delete\ndata: {odd}\n\n".encode()).signal == "not_understood"
 

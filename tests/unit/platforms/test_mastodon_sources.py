@@ -83,7 +83,8 @@ def test_a_page_asks_for_mentions_after_the_cursor(stream: UserStream, cursor: s
     asked = stream.page(cursor)
 
     assert asked is not None
-    usual = [("types[]", "mention"), ("limit", "80"), ("include_filtered", "true")]
+    usual = [("types[]", "mention"), ("types[]", "quote"), ("include_filtered", "true")]
+    usual.append(("limit", "80"))
     assert usual + ([("min_id", cursor)] if cursor else []) == asked.params
 
 

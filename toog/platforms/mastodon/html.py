@@ -6,39 +6,47 @@ from html.parser import HTMLParser
 
 MAX_CHARS = 100_000
 
+_ENDLESS = re.compile(r"&#[0-9]{8,};?")  # no character; such a number is more than int() takes
 _STRAY = re.compile(r"<(?!/?[a-zA-Z][^<>]*>)(?:[!?][^<>]*>)?")
 _PARAGRAPHS = frozenset({"p", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LINES = frozenset({"div", "ul", "ol", "li"})
+_ASIDES = frozenset({"p", "span"})
 _UNSEEN = frozenset({"script", "style"})
 _SPACES = str.maketrans("\r\n\t", "   ")
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A mention as it stands in the text: `text` with its @; `leading`: before any other word."""
+    """A mention as it stands in the text: `text` with its @; `leading`: before any other word.
+
+    `marked`: its class says so too. Where only the @ says it, it may be a link like any other.
+    """
 
     text: str
     href: str
     leading: bool
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Plain text, web addresses (of mentions and hashtags none) and mentions, each in order."""
+    """Plain text, web addresses (of mentions and hashtags none), mentions and hashtags, in order."""
 
     text: str
     links: tuple[str, ...] = ()
     mentions: tuple[Named, ...] = ()
+    hashtags: tuple[str, ...] = ()
 
 
-def written(html: str) -> Written:
+def written(html: str, *, quoted: bool = False) -> Written:
     """The plain text of this HTML; never raises, in linear time, whatever stands in it.
 
     A link's address comes from `href`: its visible text is split in `invisible` and `ellipsis`
-    spans (https://docs.joinmastodon.org/spec/activitypub/#sanitization).
+    spans (https://docs.joinmastodon.org/spec/activitypub/#sanitization). With `quoted`, the `RE:`
+    that servers write for those who know no quotes is left out (its class is `quote-inline`).
     """
-    reader = _Reader()
-    reader.feed(_STRAY.sub(_mend, html[:MAX_CHARS]))
+    reader = _Reader(quoted=quoted)
+    reader.feed(_STRAY.sub(_mend, _ENDLESS.sub("\ufffd", html[:MAX_CHARS])))
     reader.close()
     return reader.result()
 
@@ -50,28 +58,40 @@ def _mend(match: re.Match[str]) -> str:
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, *, quoted: bool) -> None:
         super().__init__(convert_charrefs=True)
+        self._quoted = quoted
+        self._aside: str | None = None
+        self._depth = 0
+        self._hidden: list[str] = []
         self._out: list[str] = []
         self._links: list[str] = []
         self._mentions: list[Named] = []
+        self._hashtags: list[str] = []
         self._href: str | None = None
+        self._marked = False
         self._label: list[str] = []
         self._words = False
         self._unseen = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "br":
+        if self._aside is not None:
+            self._depth += tag == self._aside
+        elif tag == "br":
             self._out.append("\n")
         elif tag == "a":
-            self._end_link()
-            self._href = dict(attrs).get("href") or ""
+            self._start_link(attrs)
+        elif self._quoted and tag in _ASIDES and "quote-inline" in _classes(attrs):
+            self._aside, self._depth, self._hidden = tag, 1, []
         else:
             self._break(tag)
             self._unseen = tag in _UNSEEN
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "a":
+        if self._aside is not None:
+            self._depth -= tag == self._aside
+            self._aside = self._aside if self._depth else None
+        elif tag == "a":
             self._end_link()
         elif tag in _UNSEEN:
             self._unseen = False
@@ -79,6 +99,9 @@ class _Reader(HTMLParser):
             self._break(tag)
 
     def handle_data(self, data: str) -> None:
+        if self._aside is not None:
+            self._hidden.append(data)
+            return
         if self._unseen:
             return
         self._out.append(data.translate(_SPACES))
@@ -93,24 +116,43 @@ class _Reader(HTMLParser):
         elif tag in _LINES:
             self._out.append("\n")
 
+    def _start_link(self, attrs: list[tuple[str, str | None]]) -> None:
+        self._end_link()
+        self._href = dict(attrs).get("href") or ""
+        self._marked = "mention" in _classes(attrs)
+
     def _end_link(self) -> None:
         if self._href is None:
             return
         href, label = self._href, "".join(self._label).strip()
         self._href, self._label = None, []
         if label.startswith("@"):
-            self._mentions.append(Named(label, href, leading=not self._words))
+            self._mentions.append(Named(label, href, not self._words, self._marked))
             return
         self._words = self._words or bool(label)
-        if not label.startswith("#") and href.startswith(("https://", "http://")):
+        if label.startswith("#"):
+            self._hashtags.append(label[1:].strip())
+        elif is_web(href):
             self._links.append(href)
 
     def result(self) -> Written:
         self._end_link()
+        if self._aside is not None:  # it never ended: then who knows what of it the author wrote
+            self._out += self._hidden
         lines: list[str] = []
         for line in "".join(self._out).split("\n"):
             line = line.strip()
             if line or (lines and lines[-1]):
                 lines.append(line)
         text = "\n".join(lines).strip()
-        return Written(text, tuple(dict.fromkeys(self._links)), tuple(self._mentions))
+        links = tuple(dict.fromkeys(self._links))
+        return Written(text, links, tuple(self._mentions), tuple(self._hashtags))
+
+
+def is_web(href: str) -> bool:
+    """Whether this is an address that a person could open."""
+    return href[:8].lower().startswith(("https://", "http://"))
+
+
+def _classes(attrs: list[tuple[str, str | None]]) -> list[str]:
+    return (dict(attrs).get("class") or "").split()

@@ -1,30 +1,61 @@
 """What Mastodon told us, as events: a piece of the user stream, a page, or a single object."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import msgspec
 
-from toog.contracts.events import Event
+from toog.contracts.events import Event, Reference
 from toog.contracts.ids import citizen_key, deletion_id, digest, edit_id, event_id, signal_id
 from toog.platforms.accounts import Account, Accounts
-from toog.platforms.base import Heard, Parsed, Unreadable
+from toog.platforms.base import Heard, Parsed, Unreadable, look_up_source
 from toog.platforms.clean import clean
-from toog.platforms.mastodon.message import PLATFORM, created, other_party, when
-from toog.platforms.mastodon.payloads import NOTHING, Actor, Notification, Shape, Status
+from toog.platforms.lenient import read
+from toog.platforms.mastodon.message import PLATFORM, created, moment_of, other_party
+from toog.platforms.mastodon.payloads import (
+    LONGEST_ID,
+    NOTHING,
+    Actor,
+    Conversation,
+    Notification,
+    Shape,
+    Status,
+)
 from toog.platforms.mastodon.sse import is_sse, server_sent
 
-CONTROL: Final = frozenset({"filters_changed"})
-"""Stream events that say nothing about anybody; their data is `undefined`."""
+CONTROL: Final = frozenset({"filters_changed", "notifications_merged"})
+"""Stream events that say nothing about anybody; their data is `undefined` or `1`."""
 
-JSON_EVENTS: Final = frozenset({None, "notification", "update", "status.update"})
+JSON_EVENTS: Final = frozenset({None, "notification", "update", "status.update", "conversation"})
 """Where JSON is due; what data an unknown event carries, nobody knows."""
+
+MESSAGES: Final = frozenset({"mention", "quote"})
+"""The types of notification whose status is said to us."""
 
 NOT_UNDERSTOOD: Final = "not_understood"
 UNKNOWN_ACCOUNT: Final = "unknown_account"
 
-_NAME_CHARS: Final = 64
+SIGNALS: Final = frozenset(
+    {
+        *("mention", "quote", "status", "reblog", "follow", "follow_request", "favourite", "poll"),
+        *("update", "quoted_update", "admin.sign_up", "admin.report", "severed_relationships"),
+        *("moderation_warning", "annual_report", "added_to_collection", "collection_update"),
+        *("conversation", "announcement", "announcement.reaction", "announcement.delete"),
+        *("encrypted_message", "move", "pending.favourite", "pending.reply", "pending.reblog"),
+        *("pleroma:emoji_reaction", "pleroma:chat_mention", "pleroma:report"),
+        *("pleroma:chat_update", "pleroma:follow_relationships_update", UNKNOWN_ACCOUNT),
+    }
+)
+"""The names that a signal can have; whatever else a server says is `not_understood`.
+
+https://docs.joinmastodon.org/entities/Notification/#type, …/methods/streaming/#events; the last two
+lines: GoToSocial, Pleroma.
+"""
+
+_NATIVE: Final = re.compile(rf"[^\s{{}}\[\]\",]{{1,{LONGEST_ID}}}")
+_VERSION_CHARS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +79,8 @@ class _Piece(NamedTuple):
     """The stream's name for it; None for what REST gave."""
     data: bytes
     cleaned: bool
+    room: bool = False
+    """A hashtag stream brought it."""
 
 
 def parse(
@@ -55,19 +88,19 @@ def parse(
 ) -> Parsed:
     """All events of this body; a page (newest first on the wire) comes out oldest first.
 
-    Takes server-sent events, a notifications page, one notification, one status, or a frame of the
-    WebSocket (`{"event", "payload"}`: the form in which `raw` keeps a deletion). Never raises: what
-    is no JSON is unreadable, what is not understood is a signal.
+    Takes server-sent events, frames of the WebSocket, a page of notifications, statuses or
+    conversations, and each of these alone. Never raises: what is no JSON is unreadable, what is not
+    understood is a signal.
     """
     here = _Here(accounts, account, source, now)
     heard: list[Heard] = []
     unreadable: list[Unreadable] = []
     for piece in _pieces(body):
-        read = piece if isinstance(piece, Unreadable) else _read(here, piece)
-        if isinstance(read, Unreadable):
-            unreadable.append(read)
-        elif read is not None:
-            heard.append(read)
+        found = piece if isinstance(piece, Unreadable) else _read(here, piece)
+        if isinstance(found, Unreadable):
+            unreadable.append(found)
+        elif found is not None:
+            heard.append(found)
     return Parsed(tuple(heard), tuple(unreadable))
 
 
@@ -81,8 +114,15 @@ def _pieces(body: bytes) -> list[_Piece | Unreadable]:
         page = msgspec.json.decode(text, type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError) as error:
         return [Unreadable(body, type(error).__name__)]
-    items = [bytes(item) for item in reversed(page)]
+    items = [bytes(item) for item in page]
+    if not (items and _is_frame(items[0])):
+        items.reverse()
     return [_Piece(None, item, cleaned and _replaced(item)) for item in items]
+
+
+def _is_frame(item: bytes) -> bool:
+    shape = read(Shape, item)
+    return shape is not None and shape.event is not None
 
 
 def _replaced(item: bytes) -> bool:
@@ -93,49 +133,89 @@ def _read(here: _Here, piece: _Piece) -> Heard | Unreadable | None:
     if piece.name in CONTROL:
         return None
     if piece.name == "delete":
-        return _deletion(here, piece.data.decode())
+        return _deletion(here, piece)
     try:
         # The whole text is checked once: `raw` goes into our own JSON as it is.
         msgspec.json.decode(piece.data, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError) as error:
         if piece.name in JSON_EVENTS:
             return Unreadable(piece.data, type(error).__name__)
-        quoted = msgspec.json.encode(piece.data.decode())
-        piece = _Piece(piece.name, quoted, piece.cleaned)
+        piece = piece._replace(data=msgspec.json.encode(piece.data.decode()))
+    if piece.name is None:
+        return _nameless(here, piece)
     if not here.known:
         return _signal(here, UNKNOWN_ACCOUNT, piece)
+    return _object(here, piece)
+
+
+def _nameless(here: _Here, piece: _Piece) -> Heard | Unreadable | None:
+    """What a page or a look-up gave: told apart by what stands in it."""
+    shape = read(Shape, piece.data)
+    if shape is None:
+        return _signal(here, NOT_UNDERSTOOD if here.known else UNKNOWN_ACCOUNT, piece)
+    if shape.event is not None:
+        return _read(here, _framed(shape, piece))
+    name = "update"
+    if shape.type is not None:
+        name = "notification"
+    elif shape.last_status is not msgspec.UNSET:
+        name = "conversation"
+    return _read(here, piece._replace(name=name))
+
+
+def _framed(shape: Shape, piece: _Piece) -> _Piece:
+    """What a frame holds. Some servers put the object itself where Mastodon puts its text."""
+    payload = bytes(shape.payload)
+    if payload.startswith(b'"'):
+        payload = msgspec.json.decode(payload, type=str).encode()
+    data, cleaned = clean(payload)
     try:
-        return _object(here, piece)
-    except msgspec.ValidationError:
-        return _signal(here, NOT_UNDERSTOOD, piece)
+        streams = msgspec.json.decode(shape.stream, type=list[str])
+    except msgspec.DecodeError:
+        streams = []
+    room = bool(streams) and streams[0].startswith("hashtag")
+    return _Piece(shape.event, data, cleaned or piece.cleaned, room)
 
 
-def _object(here: _Here, piece: _Piece) -> Heard | Unreadable | None:
+def _object(here: _Here, piece: _Piece) -> Heard:
     if piece.name == "notification":
         return _notification(here, piece)
+    if piece.name == "conversation":
+        return _conversation(here, piece)
     if piece.name in {"update", "status.update"}:
-        return _status(here, piece, piece.data, edited=piece.name == "status.update")
-    if piece.name is not None:
-        return _signal(here, piece.name, piece)
-    shape = msgspec.json.decode(piece.data, type=Shape)
-    if shape.event is not None:
-        return _read(here, _Piece(shape.event, *clean((shape.payload or "").encode())))
-    if shape.type is not None:
-        return _notification(here, piece)
-    return _status(here, piece, piece.data, edited=False)
+        heard = _status(here, piece, piece.data, edited=piece.name == "status.update")
+        return heard or _signal(here, NOT_UNDERSTOOD, piece)
+    return _signal(here, piece.name or NOT_UNDERSTOOD, piece)
 
 
 def _notification(here: _Here, piece: _Piece) -> Heard:
-    notification = msgspec.json.decode(piece.data, type=Notification)
+    notification = read(Notification, piece.data)
+    if notification is None:
+        return _signal(here, NOT_UNDERSTOOD, piece)
     status = bytes(notification.status)
-    if notification.type == "mention" and status != NOTHING:
-        return _status(here, piece, status, edited=False)
+    if notification.type in MESSAGES and status != NOTHING:
+        heard = _status(here, piece, status, quoting=notification.type == "quote")
+        return heard or _signal(here, NOT_UNDERSTOOD, piece)
     id_ = event_id(PLATFORM, here.account_id, "notification", notification.id)
     return _signal(here, notification.type, piece, id_, notification.account)
 
 
-def _status(here: _Here, piece: _Piece, data: bytes, *, edited: bool) -> Heard:
-    status = msgspec.json.decode(data, type=Status)
+def _conversation(here: _Here, piece: _Piece) -> Heard:
+    conversation = read(Conversation, piece.data)
+    if conversation is None:
+        return _signal(here, NOT_UNDERSTOOD, piece)
+    status = bytes(conversation.last_status)
+    if status != NOTHING:
+        return _status(here, piece, status) or _signal(here, NOT_UNDERSTOOD, piece)
+    return _signal(here, "conversation", piece)
+
+
+def _status(
+    here: _Here, piece: _Piece, data: bytes, *, edited: bool = False, quoting: bool = False
+) -> Heard | None:
+    status = read(Status, data)
+    if status is None:
+        return None
     own = here.accounts.ours(PLATFORM, status.account.id)
     if bytes(status.reblog) != NOTHING:
         id_ = event_id(PLATFORM, here.account_id, "status", status.id)
@@ -151,31 +231,73 @@ def _status(here: _Here, piece: _Piece, data: bytes, *, edited: bool) -> Heard:
         cleaned=piece.cleaned,
         raw=piece.data,
     )
+    if quoting:
+        event = _quoting(event, here.account_id)
     if edited:
         event = _edit(event, status, data, here.now)
-    return Heard(event, citizen_key(PLATFORM, here.account_id, other or status.id))
+    elif here.source == look_up_source(PLATFORM):
+        event = _enriched(event, status)
+    key = citizen_key(PLATFORM, here.account_id, other or status.id)
+    return Heard(event, key, piece.room and not own and not _to_us(event, here.accounts))
+
+
+def _quoting(event: Event, account: str) -> Event:
+    """Told as a quote, it is us that it quotes, also where the status itself does not say so."""
+    surface = "quote" if event.surface == "post" else event.surface
+    quotes = event.quotes
+    if quotes is not None and quotes.author is None:
+        quotes = Reference(quotes.id, account)
+    return msgspec.structs.replace(event, surface=surface, quotes=quotes)
+
+
+def _to_us(event: Event, accounts: Accounts) -> bool:
+    """Whether it names, answers or is sent to an account of ours: own door, whatever brought it."""
+    answered = event.in_reply_to.author if event.in_reply_to else None
+    return (
+        event.surface == "dm"
+        or accounts.by_id(PLATFORM, answered) is not None
+        or any(
+            accounts.ours(PLATFORM, m.id, m.handle) for m in (*event.mentions, *event.reply_prefix)
+        )
+    )
 
 
 def _edit(event: Event, status: Status, data: bytes, now: datetime) -> Event:
     # A `status.update` without `edited_at` (a preview card, a counter) has only its bytes to tell
     # it apart, and must not win over a real edit: it keeps the lowest revision.
+    version, moment = status.edited_at or "", moment_of(status.edited_at)
     return msgspec.structs.replace(
         event,
-        id=edit_id(event.id, status.edited_at or digest(data)),
+        id=edit_id(event.id, version if 0 < len(version) <= _VERSION_CHARS else digest(data)),
         kind="edited",
         of=event.id,
-        occurred_at=when(status.edited_at, now),
-        revision=status.edited_at or "",
+        occurred_at=moment or now,
+        revision=_revision(moment),
     )
 
 
-def _deletion(here: _Here, data: str) -> Heard:
-    native = data.strip().strip('"')
+def _enriched(event: Event, status: Status) -> Event:
+    return msgspec.structs.replace(
+        event,
+        id=edit_id(event.id, "enriched"),
+        kind="edited",
+        of=event.id,
+        revision=_revision(moment_of(status.edited_at or status.created_at)),
+    )
+
+
+def _revision(moment: datetime | None) -> str:
+    """Sortable, however many digits of a second the server writes; the lowest where it says none."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}" if moment else ""
+
+
+def _deletion(here: _Here, piece: _Piece) -> Heard:
+    native = piece.data.decode().strip().strip('"')
     raw = msgspec.json.encode({"event": "delete", "payload": native})
-    piece = _Piece("delete", raw, cleaned=False)
+    piece = piece._replace(data=raw)
     if not here.known:
         return _signal(here, UNKNOWN_ACCOUNT, piece)
-    if not native or len(native) > _NAME_CHARS or any(c.isspace() for c in native):
+    if _NATIVE.fullmatch(native) is None:
         return _signal(here, NOT_UNDERSTOOD, piece)
     of = event_id(PLATFORM, here.account_id, "status", native)
     event = Event(
@@ -188,9 +310,10 @@ def _deletion(here: _Here, data: str) -> Heard:
         occurred_at=here.now,
         received_at=here.now,
         source=here.source,
+        cleaned=piece.cleaned,
         raw=msgspec.Raw(raw),
     )
-    return Heard(event, citizen_key(PLATFORM, here.account_id, native))
+    return Heard(event, citizen_key(PLATFORM, here.account_id, native), piece.room)
 
 
 def _signal(
@@ -200,7 +323,7 @@ def _signal(
     event = Event(
         id=id_,
         kind="signal",
-        signal=name[:_NAME_CHARS],
+        signal=name if name in SIGNALS else NOT_UNDERSTOOD,
         platform=PLATFORM,
         account=here.account_id,
         occurred_at=here.now.astimezone(UTC),
@@ -209,4 +332,5 @@ def _signal(
         cleaned=piece.cleaned,
         raw=msgspec.Raw(piece.data),
     )
-    return Heard(event, citizen_key(PLATFORM, here.account_id, actor.id if actor else id_))
+    key = citizen_key(PLATFORM, here.account_id, actor.id if actor else id_)
+    return Heard(event, key, piece.room)

@@ -1,6 +1,6 @@
 """One Mastodon status as an event: who speaks to whom, what the person wrote, where it belongs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, cast, get_args
 
@@ -13,6 +13,8 @@ from toog.platforms.mastodon import html
 from toog.platforms.mastodon.payloads import Named, Status
 
 PLATFORM: Final = "mastodon"
+
+_LONGEST_DOMAIN: Final = 253
 
 _VISIBILITIES: Final = frozenset(get_args(Visibility))
 
@@ -32,14 +34,14 @@ def created(
 
     Mastodon tells no thread: the conversation is the citizen, also of what we say ourselves.
     """
-    body = html.written(status.content or "")
+    body = html.written(status.content or "", quoted=status.quote is not None)
     mentions, prefix = named(status, body)
     return Event(
         id=event_id(PLATFORM, account, "status", status.id),
         kind="created",
         platform=PLATFORM,
         account=account,
-        occurred_at=when(status.created_at, now),
+        occurred_at=moment_of(status.created_at) or now,
         received_at=now,
         source=source,
         native=status.id,
@@ -53,8 +55,8 @@ def created(
         language=status.language,
         mentions=mentions,
         reply_prefix=prefix,
-        hashtags=tuple(tag.name for tag in status.tags or () if tag.name),
-        links=body.links,
+        hashtags=_hashtags(status, body),
+        links=_links(status, body),
         media=tuple(
             Media(media.type or "unknown", media.url) for media in status.media_attachments or ()
         ),
@@ -82,12 +84,11 @@ def named(status: Status, body: html.Written) -> tuple[tuple[Mention, ...], tupl
     known = [m for m in status.mentions or () if m.acct]
     if not status.in_reply_to_id:
         return _mentions(known), ()
-    by_link = {m.url: m for m in reversed(known) if m.url}
-    by_name = {name.casefold(): m for m in reversed(known) for name in (m.username, m.acct) if name}
+    who = _by_sight(status)
     front: list[Named] = []
     typed: set[str | None] = set()
     for mention in body.mentions:
-        found = by_link.get(mention.href) or by_name.get(mention.text[1:].casefold())
+        found = who(mention)
         if found is not None and mention.leading:
             front.append(found)
         elif found is not None:
@@ -96,13 +97,50 @@ def named(status: Status, body: html.Written) -> tuple[tuple[Mention, ...], tupl
     return _mentions([m for m in known if m.acct not in put_there]), _mentions(front)
 
 
-def when(text: str | None, now: datetime) -> datetime:
-    """The moment that this ISO 8601 text names, in UTC; `now` where it names none."""
+def _by_sight(status: Status) -> Callable[[html.Named], Named | None]:
+    """Who a mention in the text is: by its address, else by its name."""
+    known = [m for m in status.mentions or () if m.acct]
+    by_link = {m.url: m for m in reversed(known) if m.url}
+    by_name = {_alike(name): m for m in reversed(known) for name in (m.username, m.acct) if name}
+    return lambda seen: by_link.get(seen.href) or by_name.get(_alike(seen.text[1:]))
+
+
+def _alike(handle: str) -> str:
+    """The handle in any case, its domain as DNS writes it: `münchen.example` is `xn--…`."""
+    name, _, domain = handle.casefold().partition("@")
+    if not domain.isascii() and len(domain) <= _LONGEST_DOMAIN:
+        try:
+            domain = domain.encode("idna").decode()
+        except UnicodeError:
+            return f"{name}@{domain}"
+    return f"{name}@{domain}"
+
+
+def _hashtags(status: Status, body: html.Written) -> tuple[str, ...]:
+    """As they are written: `tags` says which there are, but all in lower case."""
+    if status.tags is None:
+        return tuple(dict.fromkeys(tag for tag in body.hashtags if tag))
+    written = {tag.casefold(): tag for tag in reversed(body.hashtags)}
+    names = (tag.name for tag in status.tags if tag.name)
+    return tuple(dict.fromkeys(written.get(name.casefold(), name) for name in names))
+
+
+def _links(status: Status, body: html.Written) -> tuple[str, ...]:
+    """The links, and what only looks like a mention: `@somebody` of another network."""
+    alike = [m for m in body.mentions if not m.marked and html.is_web(m.href)]
+    if not alike:
+        return body.links
+    who = _by_sight(status)
+    return tuple(dict.fromkeys([*body.links, *(m.href for m in alike if who(m) is None)]))
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """The moment that this ISO 8601 text names, in UTC; None where it names none."""
     try:
         moment = datetime.fromisoformat(text or "")
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        return now
+        return None
 
 
 def _mentions(named: Sequence[Named]) -> tuple[Mention, ...]:
@@ -113,7 +151,9 @@ def _mentions(named: Sequence[Named]) -> tuple[Mention, ...]:
 def _surface(status: Status) -> Surface:
     if status.visibility == "direct":
         return "dm"
-    return "reply" if status.in_reply_to_id else "post"
+    if status.in_reply_to_id:
+        return "reply"
+    return "quote" if status.quote is not None else "post"
 
 
 def _visibility(status: Status) -> Visibility | None:
@@ -134,9 +174,9 @@ def _answered(status: Status, account: str) -> Reference | None:
 def _quoted(status: Status, account: str) -> Reference | None:
     if status.quote is None:
         return None
-    quoted = status.quote.quoted_status
-    native = quoted.id if quoted else status.quote.quoted_status_id
+    quote, quoted = status.quote, status.quote.quoted_status
+    native = quoted.id if quoted else quote.quoted_status_id or quote.id
     if not native:
         return None
-    author = quoted.account.id if quoted and quoted.account else None
-    return Reference(event_id(PLATFORM, account, "status", native), author)
+    actor = quoted.account if quoted else quote.account
+    return Reference(event_id(PLATFORM, account, "status", native), actor.id if actor else None)

@@ -1,13 +1,16 @@
 """What Mastodon sends, as structs of optional fields: only what Toog reads, the rest is skipped.
 
-Shapes: https://docs.joinmastodon.org/entities/Status/ and …/Notification/. Ids are opaque strings.
+Shapes: https://docs.joinmastodon.org/entities/Status/, …/Notification/ and …/Conversation/. Ids are
+opaque strings: numbers on Mastodon, ULIDs on GoToSocial, flakes on Pleroma and Akkoma.
 """
 
 from typing import Annotated
 
 import msgspec
 
-Id = Annotated[str, msgspec.Meta(min_length=1)]
+LONGEST_ID = 255
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
 
 NOTHING = b"null"
 
@@ -23,7 +26,7 @@ class Actor(msgspec.Struct, gc=False):
 class Named(msgspec.Struct, gc=False):
     """An account that a status mentions."""
 
-    id: str | None = None
+    id: Id | None = None
     acct: str | None = None
     username: str | None = None
     url: str | None = None
@@ -42,17 +45,19 @@ class Attachment(msgspec.Struct, gc=False):
     url: str | None = None
 
 
-class Quote(msgspec.Struct, gc=False):
-    """The status that is quoted, whole or by its id only."""
-
-    quoted_status: "Quoted | None" = None
-    quoted_status_id: str | None = None
-
-
 class Quoted(msgspec.Struct, gc=False):
     """Of a quoted status: its id and author."""
 
     id: Id
+    account: Actor | None = None
+
+
+class Quote(msgspec.Struct, gc=False):
+    """The status that is quoted, whole or by its id only; Akkoma puts the status itself here."""
+
+    quoted_status: Quoted | None = None
+    quoted_status_id: Id | None = None
+    id: Id | None = None
     account: Actor | None = None
 
 
@@ -67,8 +72,8 @@ class Status(msgspec.Struct, gc=False):
     spoiler_text: str | None = None
     visibility: str | None = None
     language: str | None = None
-    in_reply_to_id: str | None = None
-    in_reply_to_account_id: str | None = None
+    in_reply_to_id: Id | None = None
+    in_reply_to_account_id: Id | None = None
     mentions: list[Named] | None = None
     tags: list[Tag] | None = None
     media_attachments: list[Attachment] | None = None
@@ -85,9 +90,23 @@ class Notification(msgspec.Struct, gc=False):
     status: msgspec.Raw = msgspec.Raw(NOTHING)
 
 
+class Conversation(msgspec.Struct, gc=False):
+    """A direct conversation: who takes part, and its last status, if any is left."""
+
+    id: Id
+    last_status: msgspec.Raw = msgspec.Raw(NOTHING)
+
+
 class Shape(msgspec.Struct, gc=False):
-    """What tells the objects apart: a notification has a `type`, the WebSocket's frame an `event`."""
+    """What tells the objects apart, each by a field that the others have not.
+
+    A notification has a `type`, a conversation a `last_status`, a frame of the WebSocket an `event`
+    with its `payload` (a JSON text as a string) and the `stream` that it came by, such as
+    `["hashtag", "politie247"]`.
+    """
 
     type: str | None = None
     event: str | None = None
-    payload: str | None = None
+    last_status: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    payload: msgspec.Raw = msgspec.Raw(NOTHING)
+    stream: msgspec.Raw = msgspec.Raw(NOTHING)
