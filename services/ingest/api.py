@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -20,12 +20,11 @@ from toog.kit.stream.produce import Outgoing
 from toog.kit.telemetry import traceparent
 from toog.kit.web import problem
 from toog.platforms.accounts import Account, Accounts, Secrets
-from toog.platforms.base import ForgedError, NotConfiguredError
-from toog.platforms.x import incoming as x
+from toog.platforms.base import ForgedError, NotConfiguredError, Parsed, Webhooks
+from toog.platforms.table import PLATFORMS
 
 BODY_BYTES: Final = 16 * 1024 * 1024
 BODY_WITHIN_S: Final = 10.0
-X_SOURCE: Final = "x:webhook"
 
 _ANSWERS: Final[dict[Rejection, tuple[int, str]]] = {
     "not_configured": (404, "Not found"),
@@ -46,54 +45,59 @@ class _RejectedError(Exception):
 
 @dataclass(frozen=True)
 class Key:
-    """One set of secrets, and the account it belongs to where it is one account's only."""
+    """An account's secrets, by which its platform's bodies are checked."""
 
     secrets: Mapping[str, str]
-    account: Account | None
+    account: Account
 
 
-def keys_of(accounts: Accounts, secrets: Secrets) -> list[Key]:
-    """The keys of the X webhook, in the order of `accounts.toml`, equal ones once."""
-    keys: list[Key] = []
-    for account in accounts.on("x"):
-        own = secrets.get(account.name)
-        if own is None or account.source_of("activity_webhook") is None:
-            continue
-        same = next((i for i, key in enumerate(keys) if key.secrets == own), None)
-        if same is None:
-            keys.append(Key(own, account))
-        else:
-            keys[same] = Key(own, None)
-    return keys
+def keys_of(platform: str, accounts: Accounts, secrets: Secrets) -> list[Key]:
+    """The keys of a platform's webhook, in the order of `accounts.toml`."""
+    kind = PLATFORMS[platform].webhook
+    return [
+        Key(secrets[account.name], account)
+        for account in accounts.on(platform)
+        if kind is not None and account.source_of(kind) and account.name in secrets
+    ]
 
 
-class XWebhook:
-    """`/webhooks/x` (docs.x.com/x-api/webhooks/introduction): the check by GET, events by POST."""
+class Webhook:
+    """`/webhooks/<platform>`: the platform's check by GET, events by POST."""
 
     def __init__(
         self,
+        platform: str,
         keys: Sequence[Key],
+        *,
         accounts: Accounts,
         put: Callable[[Sequence[Outgoing]], Awaitable[None]],
         metrics: IngestMetrics,
+        stored: Callable[[Parsed], None] | None = None,
     ) -> None:
+        self.path = f"/webhooks/{platform}"
+        self._platform = platform
+        self._source = f"{platform}:webhook"
         self._keys = keys
         self._accounts = accounts
         self._put = put
         self._metrics = metrics
+        self._stored = stored
 
     async def check(self, request: Request) -> Response:
-        """Answers X's challenge with the first key that can: one path has one answer."""
-        token = request.query_params.get("crc_token")
+        """Answers the platform's check with the first key that can: one path has one answer."""
+        if self._keys and not request.query_params:
+            return problem(400, "The parameters of the check are missing")
+        reason: Rejection = "not_configured"
         for key in self._keys:
             try:
-                answer = x.challenge(token or "", key.secrets)
+                shake = self._door.handshake(request.query_params, key.secrets)
             except NotConfiguredError:
                 continue
-            if token is None:
-                return problem(400, "crc_token is missing")
-            return Response(answer, media_type="application/json")
-        return self._rejected(_RejectedError("not_configured"))
+            except ForgedError:
+                reason = "forged"
+            else:
+                return Response(shake.body, media_type=shake.media_type)
+        return self._rejected(_RejectedError(reason))
 
     async def take(self, request: Request) -> Response:
         """200 once Kafka has what the body holds; what cannot be read is a dead letter by then."""
@@ -109,35 +113,78 @@ class XWebhook:
         if not self._keys:
             raise _RejectedError("not_configured")
         body = await _body(request)
-        key = self._verified(request.headers, body)
+        account = self._verified(request.headers, body)
         parsed = doors.parse(
-            x, body, accounts=self._accounts, account=key.account, source=X_SOURCE, now=now
+            PLATFORMS[self._platform].incoming,
+            body,
+            accounts=self._accounts,
+            account=account,
+            source=self._source,
+            now=now,
         )
         trace = traceparent(request.headers.get("traceparent"))
         try:
-            await self._put(doors.records(parsed, source=X_SOURCE, trace=trace, now=now))
+            await self._put(doors.records(parsed, source=self._source, trace=trace, now=now))
         except UnavailableError as error:
             later = {"retry-after": str(math.ceil(error.retry_after_s))}
             raise _RejectedError("unavailable", later) from error
-        self._metrics.took("x", parsed)
+        self._metrics.took(self._platform, parsed)
+        if self._stored is not None:
+            self._stored(parsed)
 
-    def _verified(self, headers: Mapping[str, str], body: bytes) -> Key:
+    @property
+    def _door(self) -> Webhooks:
+        return cast("Webhooks", PLATFORMS[self._platform].incoming)
+
+    def _verified(self, headers: Mapping[str, str], body: bytes) -> Account | None:
+        """Whose key signed it: one account, or None where several share what signs.
+
+        Each event names its own account; this one counts only for those that name none.
+        """
         reason: Rejection = "not_configured"
+        signers: list[Account] = []
         for key in self._keys:
             try:
-                x.verify(headers, body, key.secrets)
+                self._door.verify(headers, body, key.secrets)
             except NotConfiguredError:
                 continue
             except ForgedError:
                 reason = "forged"
             else:
-                return key
-        raise _RejectedError(reason)
+                signers.append(key.account)
+        if not signers:
+            raise _RejectedError(reason)
+        return signers[0] if len(signers) == 1 else None
 
     def _rejected(self, rejected: _RejectedError) -> Response:
         self._metrics.rejected(rejected.reason)
         status, title = _ANSWERS[rejected.reason]
         return problem(status, title, headers=rejected.headers)
+
+
+def webhooks_of(
+    accounts: Accounts,
+    secrets: Secrets,
+    put: Callable[[Sequence[Outgoing]], Awaitable[None]],
+    metrics: IngestMetrics,
+    stored: Callable[[Parsed], None] | None = None,
+) -> list[Webhook]:
+    """A webhook for every platform that delivers by one; without keys it answers 404.
+
+    `stored` hears of what has been made durable.
+    """
+    return [
+        Webhook(
+            name,
+            keys_of(name, accounts, secrets),
+            accounts=accounts,
+            put=put,
+            metrics=metrics,
+            stored=stored,
+        )
+        for name, platform in PLATFORMS.items()
+        if platform.webhook is not None
+    ]
 
 
 async def _body(request: Request) -> bytes:
@@ -159,12 +206,13 @@ async def _body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def public_app(webhook: XWebhook) -> Starlette:
+def public_app(webhooks: Sequence[Webhook]) -> Starlette:
     """All that the outside may reach."""
     app = Starlette(
         routes=[
-            Route("/webhooks/x", webhook.check, methods=["GET"]),
-            Route("/webhooks/x", webhook.take, methods=["POST"]),
+            Route(webhook.path, handler, methods=[method])
+            for webhook in webhooks
+            for method, handler in (("GET", webhook.check), ("POST", webhook.take))
         ]
     )
     app.router.redirect_slashes = False  # a redirect would make X give up on the address

@@ -5,8 +5,10 @@ import contextlib
 import httpx
 import structlog
 
-from services.ingest.api import XWebhook, keys_of, operator_routes, public_app
+from services.ingest.api import operator_routes, public_app, webhooks_of
 from services.ingest.cursors import Cursors, read_cursors
+from services.ingest.look_ups import LookUps
+from services.ingest.seen import Seen, fill
 from services.ingest.settings import Settings
 from services.ingest.streams import Means, Stream, running
 from services.ingest.telemetry import IngestMetrics
@@ -51,20 +53,25 @@ async def serve(settings: Settings) -> None:
     health.ready["doors"] = _starting
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
-        streams = streams_of(
-            accounts, secrets, Means(http, writer.send, cursors.note, metrics, accounts)
+        look_ups = LookUps(http, writer.send, metrics, accounts, secrets)
+        seen = Seen({a.platform for a in accounts.all if PLATFORMS[a.platform].whole_network})
+        means = Means(
+            http, writer.send, cursors.note, metrics, accounts, want=look_ups.want, seen=seen
         )
-        webhook = XWebhook(keys_of(accounts, secrets), accounts, writer.put, metrics)
+        streams = streams_of(accounts, secrets, means)
+        webhooks = webhooks_of(accounts, secrets, writer.put, metrics, look_ups.want)
         internal = internal_app(health, registered, operator_routes(streams))
         await stack.enter_async_context(listener(internal, settings.internal_bind))
         writing = await stack.enter_async_context(writer.run())
         known = await read_cursors(settings)
+        await fill(seen, settings)
+        asking = await stack.enter_async_context(look_ups.run())
         noting = await stack.enter_async_context(cursors.run())
         driven = await stack.enter_async_context(running(streams, known))
-        await stack.enter_async_context(listener(public_app(webhook), settings.public_bind))
+        await stack.enter_async_context(listener(public_app(webhooks), settings.public_bind))
         del health.ready["doors"]
         try:
-            await until_told_to_stop(writing, noting, *driven)
+            await until_told_to_stop(writing, noting, *asking, *driven)
         finally:
             health.stopping = True
 

@@ -15,6 +15,7 @@ class Overlong:
 
 
 Item = bytes | Overlong
+Framing = Literal["lines", "sse", "websocket"]
 
 
 class Framer(Protocol):

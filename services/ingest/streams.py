@@ -5,7 +5,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,8 +13,10 @@ import httpx
 import structlog
 
 from services.ingest import calls, doors
-from services.ingest.framing import Item, Overlong, framer
+from services.ingest.framing import Item, Overlong
 from services.ingest.inbox import Chunk, Inbox
+from services.ingest.seen import Seen
+from services.ingest.sockets import BrokenSocketError, SilenceError
 from services.ingest.telemetry import IngestMetrics
 from toog.kit.errors import UnavailableError
 from toog.kit.stream.produce import Outgoing
@@ -29,19 +31,25 @@ INBOX_BYTES: Final = 4 * 1024 * 1024
 STEADY_S: Final = 5.0
 """A stream that lived this long is well: the next failure is the first one again."""
 LONGEST_WAIT_S: Final = 900.0
+NO_SUCH_THING: Final = frozenset({404, 405, 410})
 LONGEST_KAFKA_WAIT_S: Final = 3.0
 DRAIN_WITHIN_S: Final = 2.0
 
 
 @dataclass(frozen=True)
 class Means:
-    """What every stream of this process shares: `send` confirms, `note` keeps a cursor."""
+    """What every stream of this process shares: `send` confirms, `note` keeps a cursor.
+
+    `want` asks for what incomplete events lack, once they have entered.
+    """
 
     http: httpx.AsyncClient
     send: Callable[[Sequence[Outgoing]], Awaitable[None]]
     note: Callable[[str, str | None], None]
     metrics: IngestMetrics
     accounts: Accounts
+    want: Callable[[Parsed], None] = lambda _: None
+    seen: Seen = field(default_factory=lambda: Seen(()))
 
 
 class _BrokenError(Exception):
@@ -118,8 +126,10 @@ class Stream:
             await self._open_and_listen()
         except _BrokenError as broken:
             return broken
-        except httpx.ReadTimeout:
+        except (httpx.ReadTimeout, SilenceError):
             return _BrokenError("network", "silence")
+        except BrokenSocketError as error:
+            return _BrokenError("network", error.why)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             return _BrokenError("network", type(error).__name__)
         except AccountsError as error:
@@ -131,9 +141,13 @@ class Stream:
         return _BrokenError("network", "ended")
 
     async def _prepare(self) -> None:
+        """What the source wants to know first; that a platform has no such thing is an answer too."""
         request = self._source.prepare(None)
         while request is not None:
-            request = self._source.prepare(await self._ask(request))
+            answer = await calls.ask(self._means.http, request)
+            if not calls.succeeded(answer) and answer.status not in NO_SUCH_THING:
+                raise self._broken(answer)
+            request = self._source.prepare(answer)
 
     async def _open_and_listen(self) -> None:
         request = self._source.stream(self._cursor, datetime.now(UTC))
@@ -141,12 +155,13 @@ class Stream:
             await self._poll()
             return
         silence_s = self._source.silence_s
-        async with calls.opened(self._means.http, request, silence_s) as response:
-            if isinstance(response, Answer):
-                raise self._broken(response)
+        framing = self._source.framing
+        async with calls.opened(self._means.http, request, framing, silence_s) as coming:
+            if isinstance(coming, Answer):
+                raise self._broken(coming)
             self._open()
             await self._catch_up()
-            await self._listen(response)
+            await self._listen(coming)
 
     async def _poll(self) -> None:
         """A source without a stream: its pages, again and again."""
@@ -185,10 +200,10 @@ class Stream:
             await self._store(parts, now, page.cursor, len(page.items))
             more = page.more
 
-    async def _listen(self, response: httpx.Response) -> None:
+    async def _listen(self, coming: AsyncIterator[Sequence[Item]]) -> None:
         """Reads as fast as Kafka confirms: while one group is written, the next one gathers."""
         inbox = self._inbox = Inbox(INBOX_BYTES)
-        reader = asyncio.create_task(self._read(response, inbox), name=f"reader {self.key}")
+        reader = asyncio.create_task(self._read(coming, inbox), name=f"reader {self.key}")
         try:
             while chunks := await inbox.take(GROUP_ITEMS):
                 await self._take(chunks)
@@ -199,12 +214,11 @@ class Stream:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
 
-    async def _read(self, response: httpx.Response, inbox: Inbox) -> None:
-        items = framer(self._source.framing)
+    async def _read(self, coming: AsyncIterator[Sequence[Item]], inbox: Inbox) -> None:
         try:
-            async for chunk in response.aiter_bytes():
-                if complete := items.feed(chunk):
-                    await inbox.put(Chunk(datetime.now(UTC), complete))
+            async for items in coming:
+                if items:
+                    await inbox.put(Chunk(datetime.now(UTC), items))
         finally:
             inbox.close()
 
@@ -243,13 +257,18 @@ class Stream:
         self, parts: Sequence[Parsed], now: datetime, cursor: str | None, count: int
     ) -> None:
         """Makes a group durable; only then its cursor counts."""
-        parsed = doors.merged(parts)
+        told = doors.merged(parts)
+        parsed = self._means.seen.entering(told)
+        if len(parsed.heard) < len(told.heard):
+            self._means.metrics.unseen(self.key, len(told.heard) - len(parsed.heard))
         trace = traceparent(None)
         records = doors.records(parsed, source=self.key, trace=trace, now=now)
         if records:
             await self._write(records)
             self._means.metrics.took(self._account.platform, parsed)
             self._means.metrics.items(self.key, count)
+            self._means.seen.note(parsed)
+            self._means.want(parsed)
         self._advance(cursor)
 
     def _advance(self, cursor: str | None) -> None:

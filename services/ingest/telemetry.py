@@ -12,6 +12,8 @@ Rejection = Literal[
     "forged", "not_configured", "too_large", "too_slow", "client_gone", "unavailable"
 ]
 
+LookUpResult = Literal["found", "refused", "given_up", "failed", "not_possible"]
+
 
 class IngestMetrics:
     """The catalogue of ingest's metrics on one registry."""
@@ -65,6 +67,18 @@ class IngestMetrics:
             ["source"],
             registry=registry,
         )
+        self._look_ups = Counter(
+            "toog_ingest_look_ups",
+            "incomplete events that were asked for at their platform, by how it ended",
+            ["platform", "result"],
+            registry=registry,
+        )
+        self._unseen = Counter(
+            "toog_source_unseen",
+            "what a whole network told of messages that never entered, and was left out",
+            ["source"],
+            registry=registry,
+        )
 
     def took(self, platform: str, parsed: Parsed) -> None:
         """What one body or group held is durable now."""
@@ -97,3 +111,11 @@ class IngestMetrics:
     def waited(self, source: str) -> None:
         """Kafka did not confirm what the source brought; it will be written again."""
         self._waits.labels(source).inc()
+
+    def looked_up(self, platform: str, result: LookUpResult) -> None:
+        """A look-up ended."""
+        self._look_ups.labels(platform, result).inc()
+
+    def unseen(self, source: str, count: int) -> None:
+        """So much of a whole network was left out."""
+        self._unseen.labels(source).inc(count)

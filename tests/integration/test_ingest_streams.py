@@ -13,8 +13,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request as Asked
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from websockets.asyncio.server import ServerConnection, serve
 
-from services.ingest import streams
+from services.ingest import calls, streams
 from services.ingest.framing import Lines
 from services.ingest.streams import Means, Stream, running
 from services.ingest.telemetry import IngestMetrics
@@ -278,7 +279,7 @@ async def test_stopping_makes_durable_what_was_read(world: World) -> None:
 async def test_an_overlong_item_is_a_dead_letter_and_the_stream_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "framer", lambda _: Lines(100))
+    monkeypatch.setattr(calls, "framer", lambda _: Lines(100))
     world.served = lines(b"x" * 500 + b"\r\n", numbers(1, 1), then=forever)
 
     async with world.driven():
@@ -317,3 +318,28 @@ async def test_a_source_without_a_stream_is_paged_again_and_again(
 
         assert stream.state()["connected"] is True
     assert world.noted[-1] == "3"
+
+
+async def test_a_websocket_is_a_stream_like_any_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections = 0
+
+    async def talk(socket: ServerConnection) -> None:
+        nonlocal connections
+        connections += 1
+        first = connections * 10 + 1
+        for number in range(first, first + 2):
+            await socket.send(str(number))
+
+    world.pages = {"0": b"5", "12": b"13"}
+    async with serve(talk, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        address = Request("GET", f"http://127.0.0.1:{port}/")
+        monkeypatch.setattr(Counting, "framing", "websocket")
+        monkeypatch.setattr(Counting, "stream", lambda *_: address)
+        async with world.driven():
+            await until(lambda: "22" in world.ids())
+
+    assert world.ids()[:6] == ["5", "11", "12", "13", "21", "22"]
+    assert (world.counted("toog_source_reconnects_total", why="ended") or 0) >= 1

@@ -102,7 +102,10 @@ class Source(Protocol):
 
     @property
     def silence_s(self) -> float:
-        """After so many seconds without a byte the stream counts as dead."""
+        """After so many seconds without a byte the stream counts as dead.
+
+        A source without a stream is asked for its pages again after so many seconds.
+        """
 
     def prepare(self, last: Answer | None) -> Request | None:
         """The next request to make before the stream is opened (rules), or None: ready."""
@@ -149,6 +152,22 @@ class Webhooks(Protocol):
 
         Raises NotConfiguredError without a secret, ForgedError where the check does not hold.
         """
+
+
+class LooksUp(Protocol):
+    """What `sources.py` offers besides, where the platform tells of some messages by id only."""
+
+    def look_up(self, event: Event, account: Account, secrets: Mapping[str, str]) -> Request | None:
+        """The request for what an `incomplete` event lacks, or None where nothing can be asked.
+
+        The answer is handed to `parse` with the source `platform:look_up` (`look_up_source`), by
+        which the parser knows that it enriches what entered before: an edit `…:edit:enriched`.
+        """
+
+
+def look_up_source(platform: str) -> str:
+    """The `source` of what a look-up brought."""
+    return f"{platform}:look_up"
 
 
 class Incoming(Protocol):

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ingest import api
-from services.ingest.api import XWebhook, keys_of, public_app
+from services.ingest.api import keys_of, public_app, webhooks_of
 from services.ingest.telemetry import IngestMetrics
 from toog.contracts import dead, events
 from toog.contracts.topics import DEAD, EVENTS
@@ -19,6 +19,7 @@ from toog.contracts.wire import header
 from toog.kit.errors import UnavailableError
 from toog.kit.stream.produce import Outgoing
 from toog.platforms.accounts import Account, Accounts, SourceConfig
+from toog.platforms.base import Parsed
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "x"
 MENTION = (SAMPLES / "xaa_post_mention_create.json").read_bytes()
@@ -36,10 +37,12 @@ class Door:
         self.away = False
         self.registry = CollectorRegistry()
         accounts = Accounts([ONE, TWO])
-        keys = keys_of(accounts, secrets)
-        webhook = XWebhook(keys, accounts, self.put, IngestMetrics(self.registry))
+        self.stored: list[Parsed] = []
+        webhooks = webhooks_of(
+            accounts, secrets, self.put, IngestMetrics(self.registry), self.stored.append
+        )
         self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(public_app(webhook)), base_url="http://toog"
+            transport=httpx.ASGITransport(public_app(webhooks)), base_url="http://toog"
         )
 
     async def put(self, records: Sequence[Outgoing]) -> None:
@@ -101,15 +104,34 @@ async def test_without_a_secret_the_path_does_not_exist() -> None:
 async def test_a_secret_without_its_webhook_source_opens_nothing() -> None:
     accounts = Accounts([Account("x", "3", "StadPolDem", "http://x.example")])
 
-    assert keys_of(accounts, {"x:3": {"consumer_secret": "three"}}) == []
+    assert keys_of("x", accounts, {"x:3": {"consumer_secret": "three"}}) == []
 
 
-async def test_accounts_of_one_app_share_a_key_that_is_nobodys_own() -> None:
-    same = {"consumer_secret": "one"}
+async def test_accounts_of_one_app_share_a_secret_and_each_event_names_its_own() -> None:
+    door = Door({ONE.name: {"consumer_secret": "one"}, TWO.name: {"consumer_secret": "one"}})
 
-    (key,) = keys_of(Accounts([ONE, TWO]), {ONE.name: same, TWO.name: same})
+    await door.post(MENTION)
+    await door.post(b'{"who": "is this for"}')
 
-    assert key.account is None
+    mine, nobodys = (events.decode(record.value) for record in door.written)
+    assert mine.account == ONE.id
+    assert nobodys.kind == "signal"
+    assert nobodys.account not in {ONE.id, TWO.id}
+
+
+async def test_what_was_stored_is_told_and_what_was_not_is_not(door: Door) -> None:
+    await door.post(MENTION)
+    door.away = True
+    await door.post(MENTION)
+
+    (parsed,) = door.stored
+    assert len(parsed.heard) == 1
+
+
+@pytest.mark.parametrize("platform", ["facebook", "instagram"])
+async def test_a_platform_without_an_account_has_no_door(door: Door, platform: str) -> None:
+    assert (await door.http.post(f"/webhooks/{platform}", content=b"{}")).status_code == 404
+    assert (await door.http.get(f"/webhooks/{platform}?hub.mode=subscribe")).status_code == 404
 
 
 async def test_the_challenge_is_answered_with_the_secret(door: Door) -> None:
@@ -121,6 +143,7 @@ async def test_the_challenge_is_answered_with_the_secret(door: Door) -> None:
 
 async def test_a_challenge_without_token_is_a_mistake(door: Door) -> None:
     assert (await door.http.get("/webhooks/x")).status_code == 400
+    assert (await door.http.get("/webhooks/x?crc_token=")).status_code == 401
 
 
 async def test_while_kafka_is_away_x_is_asked_to_come_again(door: Door) -> None:

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from services.ingest.api import XWebhook, operator_routes, public_app
+from services.ingest.api import operator_routes, public_app, webhooks_of
 from services.ingest.telemetry import IngestMetrics
 from toog.kit.stream.produce import Batcher
 from toog.kit.web import Health, internal_app
@@ -27,10 +27,11 @@ async def _send(_: object) -> None:
 
 def test_the_public_listener_offers_the_webhooks_and_nothing_else() -> None:
     put = Batcher(_send, limit=1, wait_s=1).put
-    webhook = XWebhook([], Accounts([]), put, IngestMetrics(CollectorRegistry()))
+    webhooks = webhooks_of(Accounts([]), {}, put, IngestMetrics(CollectorRegistry()))
 
-    expected = {("GET", "/webhooks/x"), ("HEAD", "/webhooks/x"), ("POST", "/webhooks/x")}
-    assert routes(public_app(webhook)) == expected
+    paths = ("/webhooks/x", "/webhooks/facebook", "/webhooks/instagram")
+    expected = {(method, path) for path in paths for method in ("GET", "HEAD", "POST")}
+    assert routes(public_app(webhooks)) == expected
 
 
 def test_the_internal_listener_offers_probes_metrics_and_the_state_of_sources() -> None:
