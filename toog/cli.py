@@ -182,11 +182,16 @@ def demo(  # noqa: PLR0917 - typer names each by its option, nobody passes them 
     kill: Annotated[
         str | None, typer.Option(help="kill this service with SIGKILL half-way")
     ] = None,
+    misbehave: Annotated[
+        list[str] | None,
+        typer.Option(help="make a platform misbehave: x:latency_ms=200,error_5xx=0.05; repeatable"),
+    ] = None,
     home: Annotated[Path, typer.Option(help="folder for its data")] = Path(".local"),
 ) -> None:
     """Play a broadcast night through the real system on this machine."""
     from toog.local.errors import LocalError
     from toog.local.night import Night, play
+    from toog.local.wishes import read_wish
 
     if json and seconds is None:
         _fail(ValueError("--json needs an end: add --for SECONDS"))
@@ -196,9 +201,18 @@ def demo(  # noqa: PLR0917 - typer names each by its option, nobody passes them 
         _fail(ValueError(f"--kill {kill}: choose ingest, router, responder or metrics"))
     if kill is not None and seconds is None:
         _fail(ValueError("--kill happens half-way: add --for SECONDS"))
-    night = Night(seconds=seconds, json=json, rate=rate, seed=seed, kill=kill, home=home)
     try:
+        wishes = tuple(read_wish(wish, seconds) for wish in misbehave or ())
+        night = Night(
+            seconds=seconds,
+            json=json,
+            rate=rate,
+            seed=seed,
+            kill=kill,
+            home=home,
+            misbehave=wishes,
+        )
         system = night.system()  # before the event loop runs, so that Ctrl-C ends a download
-    except LocalError as error:
+    except (LocalError, ValueError) as error:
         _fail(error)
     raise typer.Exit(_run(lambda: play(night, system)))

@@ -8,6 +8,7 @@ import pytest
 from toog.local import accounts, home, processes, spawn, unprivileged
 from toog.local.errors import LocalError
 from toog.local.programs import Binds, Crowd, Programs
+from toog.local.wishes import read_wish
 from toog.platforms.accounts import read_accounts, read_secrets
 
 
@@ -123,3 +124,17 @@ def test_a_program_is_told_only_the_secrets_that_it_needs(
     assert told["router"]["TOOG_KAFKA"] == "127.0.0.1:4"
     assert "TOOG_KAFKA" not in told["sandbox"]
     assert told["sandbox"]["TOOG_SANDBOX_WEBHOOKS"] == "http://127.0.0.1:2"
+
+
+def test_a_wish_for_misbehaviour_lasts_the_night_unless_told() -> None:
+    wish = read_wish("x:latency_ms=200,error_5xx=0.05", 30.0)
+    short = read_wish("facebook:batch=1000,duration_s=3", None)
+
+    assert (wish["platform"], wish["latency_ms"], wish["error_5xx"]) == ("x", 200.0, 0.05)
+    assert (wish["duration_s"], short["duration_s"], short["batch"]) == (30.0, 3.0, 1000)
+
+
+@pytest.mark.parametrize("wrong", ["", "z:cut=1", "x:cut=2", "x:cutt=1", "x:cut=much"])
+def test_a_wish_that_is_not_understood_is_refused_in_a_sentence(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"--misbehave"):
+        read_wish(wrong, 30.0)

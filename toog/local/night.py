@@ -6,7 +6,7 @@ import json as jsonlib
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +50,7 @@ class Night:
     seed: int
     kill: str | None
     home: Path
+    misbehave: tuple[Mapping[str, Any], ...] = ()
 
     def system(self) -> System:
         """The system that plays it, looked over and with everything fetched that it needs."""
@@ -77,10 +78,12 @@ class Desk:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return (await self._client.get(url, headers=headers)).raise_for_status()
 
-    async def start_crowd(self) -> None:
-        """Lets the crowd begin."""
-        url = f"{self.system.public['sandbox']}/_night/start"
-        (await self._client.post(url)).raise_for_status()
+    async def start_crowd(self, misbehave: Iterable[Mapping[str, Any]]) -> None:
+        """Lets the crowd begin, and with it what the platforms are to do wrong."""
+        url = f"{self.system.public['sandbox']}/_night"
+        for wish in misbehave:
+            (await self._client.post(f"{url}/misbehave", json=wish)).raise_for_status()
+        (await self._client.post(f"{url}/start")).raise_for_status()
 
     async def crowd(self) -> dict[str, Any]:
         """How far the crowd is."""
@@ -167,7 +170,7 @@ async def _play(night: Night, desk: Desk) -> int:
     if night.kill:
         background.append(asyncio.create_task(_kill(night, desk)))
     try:
-        await desk.start_crowd()
+        await desk.start_crowd(night.misbehave)
         await _watch(night, desk, background)
         stop.set()
         await robots
