@@ -1,24 +1,28 @@
 """Mastodon, played: our account's server, with a stream that can be cut and pages that fill the gap.
 
 Played as if our account follows whoever it talks with: that is when the real server tells the
-user stream of later edits. Noise stays away: nobody here follows the hashtag.
+user stream of later edits. Noise is heard by the hashtag's stream and timeline alone.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from starlette.applications import Starlette
 
 from toog.contracts.ids import deletion_id, edit_id, event_id
 from toog.platforms.accounts import Account
+from toog.platforms.mastodon.incoming import MESSAGES
 from toog.platforms.mastodon.message import PLATFORM
 from toog.platforms.mastodon.sandbox.api import mastodon_app
-from toog.platforms.mastodon.sandbox.markup import LONGEST_CHARS, Person, counted
-from toog.platforms.mastodon.sandbox.streams import Streams
+from toog.platforms.mastodon.sandbox.markup import Person
+from toog.platforms.mastodon.sandbox.paging import IdKind
+from toog.platforms.mastodon.sandbox.posting import posted
+from toog.platforms.mastodon.sandbox.streams import Channel, Streams
 from toog.platforms.mastodon.sandbox.world import (
     Json,
     Notification,
@@ -31,27 +35,51 @@ from toog.platforms.playing import Act, Ledger, SeenReply
 
 HEARTBEAT_S: Final = 15.0
 UNLISTED_SHARE: Final = 0.15
+WARNED_SHARE: Final = 0.04
+WARNINGS: Final = ("politie", "verkeer", "lange uitleg", "⚠️ ongeval", "police", "long post")
+ROOM_KEEPS: Final = 5_000
+"""So many overheard statuses; older ones are forgotten."""
 
+_HOME: Final[tuple[Channel, ...]] = (("user",),)
 _IDEMPOTENT_S: Final = 3600.0
-_VISIBILITIES: Final = frozenset({"public", "unlisted", "private", "direct"})
 
 
 class MastodonSandbox:
-    """One account's Mastodon server; `secrets` holds its `token`, `limit` its calls in 5 minutes."""
+    """One account's server; `secrets` holds its `token`, `limit` its calls in 5 minutes.
+
+    `only` one way of streaming is played where it is given, as GoToSocial and Pleroma know the
+    WebSocket only; `ids` says whose ids it writes.
+    """
 
     def __init__(
-        self, account: Account, secrets: Mapping[str, str], *, ledger: Ledger, seed: int
+        self,
+        account: Account,
+        secrets: Mapping[str, str],
+        *,
+        ledger: Ledger,
+        seed: int,
+        only: Literal["sse", "websocket"] | None = None,
+        ids: IdKind = "snowflake",
     ) -> None:
         self.ledger = ledger
         self.token = secrets["token"]
         self.limit = 300
+        self.only = only
         self.heartbeat_s = HEARTBEAT_S
+        self.warned_share = WARNED_SHARE
         self.streams = Streams(ledger.left)
         base = account.base_url
         us = Person(account.id, account.handle, "Stadspolitie Demo", f"{base}/@{account.handle}")
-        self.world = World(us, base, Random(f"{PLATFORM} {seed}"))
+        self.world = World(us, base, Random(f"{PLATFORM} {seed}"), ids)
         self._account = account
         self._taken: dict[str, tuple[float, str]] = {}
+        self._followed = {
+            tag.removeprefix("#").lower()
+            for source in account.source
+            if source.kind == "hashtag"
+            for tag in source.hashtags
+        }
+        self._overheard: deque[str] = deque()
 
     def app(self) -> Starlette:
         """The server's API; its routes are relative to wherever it is mounted."""
@@ -71,12 +99,12 @@ class MastodonSandbox:
 
         What refers to a message that is gone, or is somebody else's to change, makes none.
         """
-        if act.kind == "noise":
-            return None
         target = self.world.statuses.get(act.target or "")
         if act.kind == "own_post":
             return self._publish(self.world.post(self.world.us, act.text, language=act.language)).id
         author = self.world.person(act.citizen.id, act.citizen.handle, act.citizen.name)
+        if act.kind == "noise":
+            return self._overhear(self.world.post(author, act.text, overheard=True))
         if act.kind in {"mention", "dm"}:
             return self._say(act, author, target)
         if target is None:
@@ -102,14 +130,46 @@ class MastodonSandbox:
             front=" ".join(f"@{p.acct}" for p in self._in_front(act, author, parent)),
             visibility=self._visibility(act, parent),
             language=act.language,
+            spoiler=self._warning(),
             parent=parent,
             quoted=quoted,
         )
+        self._announce("update", status)
         if status.names(self.world.us):
             self._tell("mention", author, status)
         elif quoted is not None and quoted.author.id == self.world.us.id:
             self._tell("quote", author, status)
         return status.id
+
+    def _overhear(self, status: Status) -> str:
+        """Noise: who listens to the hashtag hears it, nobody else."""
+        self._overheard.append(status.id)
+        if len(self._overheard) > ROOM_KEEPS:
+            self._forget(self._overheard.popleft())
+        self._announce("update", status)
+        return status.id
+
+    def _forget(self, native: str) -> None:
+        status = self.world.statuses.get(native)
+        if status is not None:
+            self.world.remove(status)
+            self._settle(native)
+
+    def _announce(self, name: str, status: Status) -> None:
+        """To the hashtag streams: a public status with the hashtag, whomever it is for."""
+        if not status.rooms:
+            return
+        told = self._event(status.id)
+        if name == "update" and self._followed.intersection(status.rooms):
+            self.ledger.played.add(told)
+        if name == "status.update":
+            told = edit_id(told, status.edited_at or "")
+        rooms = [("hashtag", tag) for tag in status.rooms]
+        self._send(name, self.world.show_status(status), told, rooms)
+
+    def _warning(self) -> str:
+        random = self.world.random
+        return random.choice(WARNINGS) if random.random() < self.warned_share else ""
 
     def _in_front(self, act: Act, author: Person, parent: Status | None) -> list[Person]:
         """Whom the reply form names: the author that is answered, then whom that one named."""
@@ -134,13 +194,15 @@ class MastodonSandbox:
 
     def _tell(self, type_: str, actor: Person, status: Status) -> None:
         told = self.world.notify(type_, actor, status)
-        if type_ == "mention":
+        if type_ in MESSAGES:
             self.ledger.played.add(self._event(status.id))
-        self._send("notification", self.world.show_notification(told), self.event_of(told))
+        shown = self.world.show_notification(told)
+        self._send("notification", shown, self.event_of(told), [*_HOME, ("user:notification",)])
 
     def _publish(self, status: Status) -> Status:
         """What we say ourselves comes back on our home timeline."""
-        self._send("update", self.world.show_status(status), self._event(status.id))
+        self._send("update", self.world.show_status(status), self._event(status.id), _HOME)
+        self._announce("update", status)
         return status
 
     def edited(self, status: Status, typed: str) -> str:
@@ -148,18 +210,24 @@ class MastodonSandbox:
         self.world.edit(status, typed)
         if self._concerns_us(status):
             told = edit_id(self._event(status.id), status.edited_at or "")
-            self._send("status.update", self.world.show_status(status), told)
+            self._send("status.update", self.world.show_status(status), told, _HOME)
+        self._announce("status.update", status)
         return status.id
 
     def deleted(self, status: Status) -> str:
         """This status is gone; its native id. What Toog can no longer page is no longer owed."""
         self.world.remove(status)
-        told = self._event(status.id)
+        self._settle(status.id)
+        channels: list[Channel] = [("hashtag", tag) for tag in status.rooms]
+        if self._concerns_us(status):
+            channels += _HOME
+        self._send("delete", status.id, deletion_id(self._event(status.id)), channels)
+        return status.id
+
+    def _settle(self, native: str) -> None:
+        told = self._event(native)
         if not self.streams.surely_arrived(told):
             self.ledger.played.discard(told)
-        if self._concerns_us(status):
-            self._send("delete", status.id, deletion_id(told))
-        return status.id
 
     def _concerns_us(self, status: Status) -> bool:
         return status.author.id == self.world.us.id or status.names(self.world.us)
@@ -171,36 +239,13 @@ class MastodonSandbox:
             self.ledger.count("mastodon_idempotent")
             known = self.world.statuses.get(earlier[1])
             return Posted(known) if known else Refusal(404, "Record not found")
-        answer = self._post(form)
+        answer = posted(self.world, form)
         if isinstance(answer, Posted) and key:
             self._taken[key] = (time.time(), answer.status.id)
         self.seen(form, answer)
         if isinstance(answer, Posted):
             self._publish(answer.status)
         return answer
-
-    def _post(self, form: Mapping[str, str]) -> Posted | Refusal:
-        text, parent_id = form.get("status", "").strip(), form.get("in_reply_to_id")
-        refusal = refused_text(text)
-        if refusal:
-            return refusal
-        parent = self.world.statuses.get(parent_id) if parent_id else None
-        if parent_id and parent is None:
-            gone = "The post you are trying to reply to does not appear to exist."
-            return Refusal(404, gone)
-        visibility = form.get("visibility") or "public"
-        if visibility not in _VISIBILITIES:
-            return Refusal(422, f"'{visibility}' is not a valid visibility")
-        return Posted(
-            self.world.post(
-                self.world.us,
-                text,
-                visibility=visibility,
-                language=form.get("language"),
-                spoiler=form.get("spoiler_text", ""),
-                parent=parent,
-            )
-        )
 
     def seen(self, form: Mapping[str, str], answer: Posted | Refusal) -> None:
         """Keeps an attempt to reply, taken or refused; a post that answers nobody is none."""
@@ -219,25 +264,18 @@ class MastodonSandbox:
             )
         )
 
-    def event_of(self, told: Notification) -> str:
-        """The event that a notification becomes: a mention its status, the others themselves."""
-        if told.type == "mention":
+    def event_of(self, told: Notification | Status) -> str:
+        """The event that it becomes: a mention or quote its status, other notifications themselves."""
+        if isinstance(told, Status):
+            return self._event(told.id)
+        if told.type in MESSAGES:
             return self._event(told.status)
         return event_id(PLATFORM, self._account.id, "notification", told.id)
 
-    def _send(self, name: str, payload: Json | str, told: str) -> None:
-        data = payload.encode() if isinstance(payload, str) else msgspec.json.encode(payload)
-        self.streams.send(name, data, told)
+    def _send(self, name: str, payload: Json | str, told: str, channels: Sequence[Channel]) -> None:
+        if channels:
+            data = payload.encode() if isinstance(payload, str) else msgspec.json.encode(payload)
+            self.streams.send(name, data, told, channels)
 
     def _event(self, native: str) -> str:
         return event_id(PLATFORM, self._account.id, "status", native)
-
-
-def refused_text(text: str) -> Refusal | None:
-    """Why the server does not take this text, or None."""
-    if not text:
-        return Refusal(422, "Validation failed: Text can't be blank")
-    if counted(text) > LONGEST_CHARS:
-        limit = f"Validation failed: Text character limit of {LONGEST_CHARS} exceeded"
-        return Refusal(422, limit)
-    return None

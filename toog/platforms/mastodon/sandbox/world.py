@@ -1,33 +1,24 @@
 """What the played Mastodon server keeps: people, statuses and our notifications, and how it shows them."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from typing import Final, Protocol, TypeVar
 
+from toog.platforms.mastodon.sandbox.blanks import NEVER_SET
 from toog.platforms.mastodon.sandbox.markup import Marked, Person, marked
+from toog.platforms.mastodon.sandbox.paging import IdKind, id_of
 
 Json = dict[str, object]
-
-_BORN: Final = "2026-08-01T00:00:00.000Z"
-
-
-class Numbered(Protocol):
-    """Whatever a list shows page by page."""
-
-    @property
-    def id(self) -> str:
-        """The opaque id; the server alone knows that it is a number."""
-
-
-N = TypeVar("N", bound=Numbered)
 
 
 @dataclass(slots=True)
 class Status:
-    """A status; `front` is what the reply form put before the text that was typed."""
+    """A status; `front` is what the reply form put before the text that was typed.
+
+    `overheard`: said in the room, to nobody.
+    """
 
     id: str
     created_at: str
@@ -42,6 +33,12 @@ class Status:
     answers: Person | None = None
     quotes: str | None = None
     edited_at: str | None = None
+    overheard: bool = False
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """The hashtags by whose timelines and streams everybody hears it."""
+        return self.body.tags if self.visibility == "public" else ()
 
     def names(self, person: Person) -> bool:
         """Whether this person is mentioned."""
@@ -81,6 +78,7 @@ class World:
     us: Person
     base: str
     random: Random
+    ids: IdKind = "snowflake"
     people: dict[str, Person] = field(default_factory=dict)
     statuses: dict[str, Status] = field(default_factory=dict)
     notifications: list[Notification] = field(default_factory=list)
@@ -94,7 +92,7 @@ class World:
     def person(self, id_: str, acct: str, name: str) -> Person:
         """The account of this person, known from now on."""
         user, _, domain = acct.partition("@")
-        home = f"https://{domain}" if domain else self.base
+        home = f"https://{domain.encode('idna').decode()}" if domain else self.base
         return self.people.get(id_) or self._meet(Person(id_, acct, name, f"{home}/@{user}"))
 
     def _meet(self, person: Person) -> Person:
@@ -117,6 +115,7 @@ class World:
         spoiler: str = "",
         parent: Status | None = None,
         quoted: Status | None = None,
+        overheard: bool = False,
     ) -> Status:
         """A new status."""
         status = Status(
@@ -132,6 +131,7 @@ class World:
             in_reply_to=parent.id if parent else None,
             answers=parent.author if parent else None,
             quotes=quoted.id if quoted else None,
+            overheard=overheard,
         )
         self.statuses[status.id] = status
         return status
@@ -155,12 +155,40 @@ class World:
     def _marked(self, front: str, typed: str) -> Marked:
         return marked(f"{front} {typed}" if front else typed, self.named, self.base)
 
+    def __iter__(self) -> Iterator[Status]:
+        """All statuses, oldest first."""
+        return iter(self.statuses.values())
+
+    def visible(self, status: Status) -> bool:
+        """Whether we may see it."""
+        ours = status.author.id == self.us.id or status.names(self.us)
+        return ours or status.visibility != "direct"
+
+    def above(self, status: Status) -> list[Status]:
+        """What it answers, and what that answers …, the first word first."""
+        found: list[Status] = []
+        parent = self.statuses.get(status.in_reply_to or "")
+        while parent is not None:
+            found.append(parent)
+            parent = self.statuses.get(parent.in_reply_to or "")
+        return found[::-1]
+
+    def below(self, status: Status) -> list[Status]:
+        """The answers to it, and the answers to these, oldest first."""
+        thread = {status.id}
+        found: list[Status] = []
+        for one in self:  # an answer is always younger than what it answers
+            if one.in_reply_to in thread:
+                thread.add(one.id)
+                found.append(one)
+        return found
+
     def new_id(self) -> str:
-        """18 digits that only grow, with gaps: milliseconds and chance, as the real ones."""
+        """An id that only grows, with gaps: milliseconds and chance, as the real ones."""
         self._last_id = max(
             self._last_id + 1, (time.time_ns() // 1_000_000 << 16) + self.random.randrange(1 << 16)
         )
-        return str(self._last_id)
+        return id_of(self.ids, self._last_id, self.random)
 
     def now(self) -> str:
         """The moment, never the same twice: versions of one status are told apart by it."""
@@ -171,7 +199,7 @@ class World:
     def show_person(self, person: Person) -> Json:
         """https://docs.joinmastodon.org/entities/Account/."""
         return {
-            **_NEVER_SET["person"],
+            **NEVER_SET["person"],
             "id": person.id,
             "username": person.username,
             "acct": person.acct,
@@ -186,7 +214,7 @@ class World:
         quoted = self.statuses.get(status.quotes or "")
         url = f"{status.author.url}/{status.id}"
         return {
-            **_NEVER_SET["status"],
+            **NEVER_SET["status"],
             "id": status.id,
             "created_at": status.created_at,
             "in_reply_to_id": parent.id if parent else None,
@@ -197,7 +225,7 @@ class World:
             "uri": url,
             "url": url,
             "edited_at": status.edited_at,
-            "content": status.body.html,
+            "content": self._html(status, quoted),
             "account": self.show_person(status.author),
             "mentions": [
                 {"id": p.id, "username": p.username, "url": p.url, "acct": p.acct}
@@ -206,6 +234,14 @@ class World:
             "tags": [{"name": t, "url": f"{self.base}/tags/{t}"} for t in status.body.tags],
             "quote": quoted and {"state": "accepted", "quoted_status": self.show_status(quoted)},
         }
+
+    def _html(self, status: Status, quoted: Status | None) -> str:
+        """Who posts from elsewhere has the quote in the text too, for servers that know no quotes."""
+        if quoted is None or "@" not in status.author.acct:
+            return status.body.html
+        address = f"{quoted.author.url}/{quoted.id}"
+        link = f'<a href="{address}" rel="nofollow noopener">{address}</a>'
+        return f'<p class="quote-inline">RE: {link}</p>{status.body.html}'
 
     def show_notification(self, told: Notification) -> Json:
         """https://docs.joinmastodon.org/entities/Notification/."""
@@ -217,65 +253,3 @@ class World:
             "account": self.show_person(told.actor),
             "status": self.show_status(self.statuses[told.status]),
         }
-
-
-def page(items: Sequence[N], query: Mapping[str, str], *, usual: int, most: int) -> list[N]:
-    """The page of `items` (oldest first) that the query asks for, newest first.
-
-    `min_id` gives what came just after it, `since_id` the newest down to it: both newest first
-    (https://docs.joinmastodon.org/api/guidelines/#pagination).
-    """
-    limit = min(_number(query.get("limit"), usual) or usual, most)
-    after = _number(query.get("min_id"), 0)
-    above = max(after, _number(query.get("since_id"), 0))
-    below = _number(query.get("max_id"), 0)
-    found = [i for i in items if int(i.id) > above and (not below or int(i.id) < below)]
-    return (found[:limit] if after else found[-limit:])[::-1]
-
-
-def _number(text: str | None, otherwise: int) -> int:
-    return int(text) if text and text.isdecimal() else otherwise
-
-
-_NEVER_SET: Final[Mapping[str, Json]] = {
-    "person": {
-        "locked": False,
-        "bot": False,
-        "discoverable": None,
-        "indexable": False,
-        "group": False,
-        "created_at": _BORN,
-        "note": "",
-        "avatar": "",
-        "avatar_static": "",
-        "header": "",
-        "header_static": "",
-        "followers_count": 0,
-        "following_count": 0,
-        "statuses_count": 0,
-        "last_status_at": None,
-        "emojis": [],
-        "roles": [],
-        "fields": [],
-    },
-    "status": {
-        "sensitive": False,
-        "replies_count": 0,
-        "reblogs_count": 0,
-        "favourites_count": 0,
-        "quotes_count": 0,
-        "favourited": False,
-        "reblogged": False,
-        "muted": False,
-        "bookmarked": False,
-        "pinned": False,
-        "filtered": [],
-        "reblog": None,
-        "application": None,
-        "media_attachments": [],
-        "emojis": [],
-        "card": None,
-        "poll": None,
-    },
-}
-"""What Toog's night never sets, but every client expects to stand there."""
