@@ -189,11 +189,12 @@ def _commit(here: Here, told: Told, line: Line, commit: Commit) -> Heard | None:
         return None
     version = Version(uri, commit.cid, at)
     event = post.created(record, version, Author(line.did), here, told)
+    # What is not our business came by a hashtag, or, edited, may have been our business before.
+    other = not event.own and not post.concerns(record, here.account_id)
     if commit.operation == "create":
-        return _heard(event, here)
+        return _heard(event, here, room=other)
     edit = post.edited(event, version, commit.rev or f"{line.time_us:020d}")
-    known_only = not event.own and not post.concerns(record, here.account_id)
-    return _heard(edit, here, if_seen=known_only)
+    return _heard(edit, here, if_seen=other)
 
 
 def _log(here: Here, told: Told) -> Heard | None:
@@ -208,9 +209,9 @@ def _log(here: Here, told: Told) -> Heard | None:
     return _heard(event, here) if event else None
 
 
-def _heard(event: Event, here: Here, *, if_seen: bool = False) -> Heard:
+def _heard(event: Event, here: Here, *, room: bool = False, if_seen: bool = False) -> Heard:
     key = citizen_key(PLATFORM, here.account_id, post.citizen_of(event, here))
-    return Heard(event, key, if_seen=if_seen)
+    return Heard(event, key, room=room, if_seen=if_seen)
 
 
 def _signal(

@@ -84,7 +84,6 @@ def created(record: Record, version: Version, author: Author, here: Here, told: 
     """
     said, below, links = rich(record.text, record.facets), embedded(record.embed), links_of(record)
     languages = part(record.langs, list[str]) or [""]
-    tags = (tag.removeprefix("#") for tag in part(record.tags, list[str]) or ())
     return Event(
         id=here.post_id(version.uri),
         kind="created",
@@ -101,7 +100,7 @@ def created(record: Record, version: Version, author: Author, here: Here, told: 
         text=record.text,
         language=languages[0] or None,
         mentions=said.mentions,
-        hashtags=tuple(dict.fromkeys((*said.hashtags, *filter(None, tags)))),
+        hashtags=hashtags_of(record),
         links=tuple(dict.fromkeys((*said.links, *below.links))),
         media=below.media,
         visibility="public",
@@ -112,6 +111,12 @@ def created(record: Record, version: Version, author: Author, here: Here, told: 
         cleaned=told.cleaned,
         raw=msgspec.Raw(told.data),
     )
+
+
+def hashtags_of(record: Record) -> tuple[str, ...]:
+    """The hashtags of the text, then those beside it, without #, each once."""
+    beside = (tag.removeprefix("#") for tag in part(record.tags, list[str]) or ())
+    return tuple(dict.fromkeys((*rich(record.text, record.facets).hashtags, *filter(None, beside))))
 
 
 def edited(event: Event, version: Version, rev: str) -> Event:

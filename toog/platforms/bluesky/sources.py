@@ -217,6 +217,7 @@ class Chat(_Polled):
 class Jetstream:
     """All posts of the network; handed on is what names, answers or quotes us, or is ours.
 
+    What has one of the source's hashtags comes too, to the room.
     Deletions carry no record and edits may have lost our name: they are handed on too, marked by
     the parser to enter only where the post did. Word of other accounts is left out. The cursor is
     `time_us`, kept by the server for 36 hours; an older one is moved up without a word, and what
@@ -229,6 +230,7 @@ class Jetstream:
     def __init__(self, account: Account, source: SourceConfig) -> None:
         self.key = f"{account.name}:jetstream"
         self._did = account.id
+        self._hashtags = frozenset(tag.removeprefix("#").casefold() for tag in source.hashtags)
         base = source.url or f"{account.base_url}/subscribe"
         self._url = base.replace("http", "ws", 1) if base.startswith("http") else base
 
@@ -280,7 +282,12 @@ class Jetstream:
         record = part(commit.record, Record)
         if record is None and self._did.encode() in bytes(commit.record):
             return True
-        return record is not None and post.concerns(record, self._did)
+        return record is not None and (post.concerns(record, self._did) or self._followed(record))
+
+    def _followed(self, record: Record) -> bool:
+        if not self._hashtags:
+            return False
+        return any(tag.casefold() in self._hashtags for tag in post.hashtags_of(record))
 
     def failure(self, answer: Answer) -> Failure:
         """A wrong address is refused; whatever else is no success may pass."""
