@@ -6,7 +6,7 @@ STAMP := .venv/.ready
 DEMO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check fix chaos lock contracts clean
+.PHONY: help setup demo test test-unit check fix chaos bench lock contracts clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -52,6 +52,9 @@ fix: setup ## let the machine mend style
 
 chaos: setup ## the full-length faults of kit/stream (under 20 minutes)
 	@$(BIN)/python -m pytest tests/chaos --timeout 600 -p no:randomly --durations 0
+
+bench: setup ## measure what is promised of speed; prints a table and writes build/bench.json
+	@PYTHONPATH=tests $(BIN)/python -m bench.run
 
 contracts: setup ## write schemas, openapi.json and asyncapi.json anew
 	@$(BIN)/python -m toog.contracts.generate
