@@ -344,7 +344,7 @@ class Receiver:
 
     async def __call__(self, request: Request) -> Response:
         if request.method == "GET":
-            return Response(incoming.challenge(request.query_params["crc_token"], SECRETS))
+            return Response(incoming.handshake(request.query_params, SECRETS).body)
         body = await request.body()
         incoming.verify(request.headers, body, SECRETS)
         self.bodies.append(body)

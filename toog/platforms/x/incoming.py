@@ -1,7 +1,8 @@
 """What X sends: is it X that sent it, and what does it say. Pure: bytes in, events out.
 
-Takes X Activity API bodies (docs.x.com/x-api/activity/event-payloads) and lines of the v2 filtered
-stream; whatever else is JSON becomes a signal, so that it is counted and nobody works on it.
+Takes bodies of the X Activity API (docs.x.com/x-api/activity/event-payloads) and the Account
+Activity API, lines of both streams, pages and look-ups; whatever else is JSON becomes a signal, so
+that it is counted and nobody works on it.
 """
 
 import base64
@@ -21,26 +22,25 @@ from toog.platforms.base import (
     NotConfiguredError,
     Parsed,
     Unreadable,
+    look_up_source,
 )
 from toog.platforms.clean import clean
-from toog.platforms.x import payloads
+from toog.platforms.x import account_activity, payloads
+from toog.platforms.x.activity import hear_activity
+from toog.platforms.x.direct import hear_dm_event
+from toog.platforms.x.hearing import (
+    NOT_UNDERSTOOD,
+    PLATFORM,
+    UNKNOWN_ACCOUNT,
+    Hearing,
+    hear_signal,
+)
 from toog.platforms.x.lenient import read
-from toog.platforms.x.messages import Hearing, hear_deletion, hear_dm, hear_post, hear_signal
+from toog.platforms.x.messages import hear_post
 
 SIGNATURE: Final = "x-twitter-webhooks-signature"
 SIGNATURE_OAUTH2: Final = "x-twitter-webhooks-signature-oauth2"
 ROOM_TAG: Final = "room:"
-
-_POST_EVENTS: Final = frozenset(
-    {
-        "post.create",
-        "post.mention.create",
-        "post.reply.create",
-        "post.quote.create",
-        "post.repost.create",
-    }
-)
-_DM_EVENTS: Final = frozenset({"dm.received", "dm.sent"})
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str]) -> None:
@@ -64,29 +64,22 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str]) 
         raise ForgedError("x: the signature is wrong")
 
 
-def challenge(crc_token: str, secrets: Mapping[str, str]) -> bytes:
-    """The JSON body that answers X's challenge-response check.
+def handshake(query: Mapping[str, str], secrets: Mapping[str, str]) -> Handshake:
+    """The answer to X's challenge-response check: its `crc_token`, signed.
 
     Keyed with `crc_secret` where one is set (some apps are checked with the client secret), else
-    with the consumer secret, else the client secret. Raises NotConfiguredError without any.
+    with the consumer secret, else the client secret. Raises NotConfiguredError without any,
+    ForgedError without a token.
     """
     names = ("crc_secret", "consumer_secret", "client_secret")
     secret = next((secrets[name] for name in names if secrets.get(name)), None)
     if secret is None:
         raise NotConfiguredError("x: no secret is configured to answer the check with")
-    return msgspec.json.encode({"response_token": _signed(secret, crc_token.encode())})
-
-
-def handshake(query: Mapping[str, str], secrets: Mapping[str, str]) -> Handshake:
-    """The answer to X's check by GET with `crc_token`.
-
-    Raises NotConfiguredError without a secret, ForgedError without a token.
-    """
     token = query.get("crc_token")
-    answer = challenge(token or "", secrets)
     if not token:
         raise ForgedError("x: no crc_token to answer")
-    return Handshake(answer, "application/json")
+    answer = {"response_token": _signed(secret, token.encode(errors="replace"))}
+    return Handshake(msgspec.json.encode(answer), "application/json")
 
 
 def _signed(secret: str, message: bytes) -> str:
@@ -97,76 +90,82 @@ def _signed(secret: str, message: bytes) -> str:
 def parse(
     body: bytes, *, accounts: Accounts, account: Account | None, source: str, now: datetime
 ) -> Parsed:
-    """All events of a webhook body or stream line; never raises on odd input.
+    """All events of a body, line or page; never raises on odd input.
 
-    `account` is the one whose stream or webhook this is; an X Activity API event names its own.
-    Heartbeats and control lines give nothing; what is no JSON is `unreadable`.
+    `account` is the one whose stream or webhook this is; an activity names its own. Heartbeats,
+    control lines and empty pages give nothing; what is no JSON is `unreadable`.
     """
     text, cleaned = clean(body)
     if not text.strip():
         return Parsed()
-    hearing = Hearing(accounts=accounts, source=source, now=now, cleaned=cleaned)
+    enriches = source == look_up_source(PLATFORM)
+    hearing = Hearing(accounts, source, now, cleaned, enriches)
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
         envelope = read(payloads.Envelope, text)
+        if envelope is None:
+            return Parsed((hear_signal(hearing, account, NOT_UNDERSTOOD, text),))
+        return Parsed(tuple(_heard(hearing, envelope, account, text)))
     except (msgspec.DecodeError, RecursionError) as error:
         return Parsed(unreadable=(Unreadable(body, type(error).__name__),))
-    if envelope is None:
-        return Parsed((hear_signal(hearing, account, "not_understood", text),))
-    return Parsed(tuple(_heard(hearing, envelope, account, text)))
 
 
 def _heard(
     hearing: Hearing, envelope: payloads.Envelope, account: Account | None, text: bytes
 ) -> Iterator[Heard]:
-    """A control line holds no `data`; an answer to a page request holds a list of it."""
+    """An answer to a page request holds a list in `data`, everything else one object or none."""
     data = bytes(envelope.data)
-    if data in {b"", b"null"}:
-        if not (envelope.errors or envelope.title or envelope.connection_issue):
-            yield hear_signal(hearing, account, "not_understood", text)
+    if data in {b"", b"null", b"[]"}:
+        yield from _without_data(hearing, envelope, account, text)
         return
+    known, room = payloads.Known.of(envelope.includes), _room(envelope)
     items = [envelope.data]
     if data.startswith(b"["):
         items = msgspec.json.decode(data, type=list[msgspec.Raw])
     for item in items:
         activity = read(payloads.Activity, item)
-        if activity is not None and activity.event_type is not None:
-            yield from _activity(hearing, activity, account, item)
+        if activity is None or activity.event_type is None:
+            yield _posted(hearing, known, account, item, room=room)
+        elif activity.event_type == "MessageCreate":
+            yield _messaged(hearing, known, account, item)
         else:
-            yield _streamed(hearing, envelope, account, item)
+            yield from hear_activity(hearing, activity, account, item)
 
 
-def _activity(
-    hearing: Hearing, activity: payloads.Activity, account: Account | None, item: msgspec.Raw
+def _without_data(
+    hearing: Hearing, envelope: payloads.Envelope, account: Account | None, text: bytes
 ) -> Iterator[Heard]:
-    kind = activity.event_type or ""
-    subscribed = activity.filter.user_id if activity.filter else None
-    if subscribed is not None:
-        account = hearing.accounts.by_id("x", subscribed)
-    if account is None:
-        yield hear_signal(hearing, subscribed, "unknown_account", item)
-        return
-    heard: list[Heard | None] = []
-    if kind in _POST_EVENTS:
-        heard = [hear_post(hearing, account, activity.payload, activity.includes, told_as=kind)]
-    elif kind == "post.delete":
-        heard = [hear_deletion(hearing, account, activity.payload, activity.includes)]
-    elif kind in _DM_EVENTS:
-        dms = read(payloads.DmEnvelope, activity.payload) or payloads.DmEnvelope()
-        heard = [hear_dm(hearing, account, dm, dms.users) for dm in dms.direct_message_events]
-    else:
-        heard = [hear_signal(hearing, account, kind, item)]
-    for one in heard or [None]:
-        yield one or hear_signal(hearing, account, "not_understood", item)
+    """Account Activity, the state of a replay, or a control line or empty page: the last say nothing."""
+    fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    if account_activity.speaks(fields):
+        yield from account_activity.hear_body(hearing, account, fields, text)
+    elif "replay_job_status" in fields:
+        yield hear_signal(hearing, account, "replay_job", text)
+    elif not (envelope.errors or envelope.title or envelope.connection_issue or envelope.meta):
+        yield hear_signal(hearing, account, NOT_UNDERSTOOD, text)
 
 
-def _streamed(
-    hearing: Hearing, envelope: payloads.Envelope, account: Account | None, item: msgspec.Raw
+def _posted(
+    hearing: Hearing,
+    known: payloads.Known,
+    account: Account | None,
+    item: msgspec.Raw,
+    *,
+    room: bool,
 ) -> Heard:
     if account is None:
-        return hear_signal(hearing, None, "unknown_account", item)
-    heard = hear_post(hearing, account, item, envelope.includes, room=_room(envelope))
-    return heard or hear_signal(hearing, account, "not_understood", item)
+        return hear_signal(hearing, None, UNKNOWN_ACCOUNT, item)
+    heard = hear_post(hearing, account, item, known, room=room)
+    return heard or hear_signal(hearing, account, NOT_UNDERSTOOD, item)
+
+
+def _messaged(
+    hearing: Hearing, known: payloads.Known, account: Account | None, item: msgspec.Raw
+) -> Heard:
+    if account is None:
+        return hear_signal(hearing, None, UNKNOWN_ACCOUNT, item)
+    heard = hear_dm_event(hearing, account, item, known.users)
+    return heard or hear_signal(hearing, account, NOT_UNDERSTOOD, item)
 
 
 def _room(envelope: payloads.Envelope) -> bool:

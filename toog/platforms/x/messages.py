@@ -1,42 +1,31 @@
-"""Posts and direct messages of X as events: who, to whom, in answer to what, and under which id."""
+"""Posts of X as events: who, to whom, in answer to what, and under which id."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from toog.contracts import ids
-from toog.contracts.events import Author, Event, Media, Mention, Reference, Surface
-from toog.platforms.accounts import Account, Accounts
+from toog.contracts.events import Event, Media, Mention, Reference, Surface
+from toog.platforms.accounts import Account
 from toog.platforms.base import Heard
-from toog.platforms.x import payloads
+from toog.platforms.x import payloads, times
+from toog.platforms.x.hearing import PLATFORM, Hearing, author_of, is_id
 from toog.platforms.x.lenient import read
 from toog.platforms.x.naming import Named, named
 
-PLATFORM: Final = "x"
 REVISION_DIGITS: Final = 20
 """An id is a 64-bit number: zero-padded to this length, later versions sort behind earlier ones."""
 
 _NO_LANGUAGE: Final = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What is the same for all events of one body."""
-
-    accounts: Accounts
-    source: str
-    now: datetime
-    cleaned: bool
-
-
 def hear_post(
     hearing: Hearing,
     account: Account,
     raw: msgspec.Raw,
-    raw_includes: msgspec.Raw,
+    known: payloads.Known,
     *,
     told_as: str | None = None,
     room: bool = False,
@@ -44,42 +33,60 @@ def hear_post(
     """The post as an event, or None where it cannot be understood.
 
     `told_as` is the X Activity API's event type; `room` that only hashtag rules matched: it stays
-    the room only if the post neither names nor answers us.
+    the room only if the post neither names nor answers us. What no event type calls a post must
+    hold a text to be one.
     """
     post = read(payloads.Post, raw)
-    if post is None:
+    if post is None or (told_as is None and post.text is None):
         return None
-    includes = read(payloads.Includes, raw_includes)
-    posts = payloads.posts_of(includes)
-    parent = posts.get(post.replied_to or "")
+    at = times.iso(post.created_at, hearing.now)
+    return hear(hearing, account, post, known, raw=raw, at=at, told_as=told_as, room=room)
+
+
+def hear(
+    hearing: Hearing,
+    account: Account,
+    post: payloads.Post,
+    known: payloads.Known,
+    *,
+    raw: msgspec.Raw,
+    at: datetime,
+    told_as: str | None = None,
+    room: bool = False,
+) -> Heard | None:
+    """The post, however it was told, as an event; None where its ids are none."""
+    if not is_id(post.id) or not is_id(post.first_id):
+        return None
+    _unescape(post)
+    parent = known.posts.get(post.replied_to or "")
     mentioned = told_as == "post.mention.create"
     names = named(post, parent, hearing.accounts, account if mentioned else None)
+    version = _version(hearing, post)
     of = _post_id(account, post.first_id)
-    edited = post.id != post.first_id
     reply = _reply_to(account, post, parent, told_as)
     event = Event(
-        id=ids.edit_id(of, post.id) if edited else of,
-        kind="edited" if edited else "created",
-        of=of if edited else None,
+        id=ids.edit_id(of, version) if version else of,
+        kind="edited" if version else "created",
+        of=of if version else None,
         native=post.id,
         platform=PLATFORM,
         account=account.id,
-        surface=_surface(post),
+        surface=_surface(post, told_as),
         conversation=post.conversation_id or post.replied_to or post.first_id,
-        author=_author(post.author_id, payloads.users_of(includes), hearing.accounts),
+        author=author_of(post.author_id, known.users, hearing.accounts),
         own=hearing.accounts.ours(PLATFORM, post.author_id),
-        text=(post.note and post.note.text) or post.text,
+        text=(post.note and post.note.text) or post.text or "",
         language=None if post.lang in _NO_LANGUAGE else post.lang,
         mentions=names.mentions,
         reply_prefix=names.prefix,
         hashtags=names.hashtags,
         links=names.links,
-        media=_media(post, names, includes),
+        media=_media(post, names, known.media),
         in_reply_to=reply,
-        root_author=_root_author(post, posts, reply),
-        quotes=_quotes(account, post, posts, told_as),
-        revision=post.id.zfill(REVISION_DIGITS) if edited else "",
-        occurred_at=_time(post.created_at, hearing.now),
+        root_author=_root_author(post, known.posts, reply),
+        quotes=_quotes(account, post, known.posts, told_as),
+        revision=_revision(hearing, post) if version else "",
+        occurred_at=at,
         received_at=hearing.now,
         source=hearing.source,
         incomplete=post.author_id is None,
@@ -89,118 +96,70 @@ def hear_post(
     return Heard(event, _post_key(account, post, event), room and not _to_us(event, hearing))
 
 
+def _version(hearing: Hearing, post: payloads.Post) -> str:
+    """Which version of the message this is; empty: the first, as it was first told."""
+    if post.id == post.first_id:
+        return "enriched" if hearing.enriches else ""
+    return f"{post.id}:enriched" if hearing.enriches else post.id
+
+
+def _revision(hearing: Hearing, post: payloads.Post) -> str:
+    """Sorts by version; what a look-up brought behind what it enriches."""
+    return post.id.zfill(REVISION_DIGITS) + ("+" if hearing.enriches else "")
+
+
+def _unescape(post: payloads.Post) -> None:
+    if post.text:
+        post.text = payloads.unescaped(post.text)
+    if post.note is not None and post.note.text:
+        post.note.text = payloads.unescaped(post.note.text)
+
+
 def hear_deletion(
-    hearing: Hearing, account: Account, raw: msgspec.Raw, raw_includes: msgspec.Raw
+    hearing: Hearing,
+    account: Account,
+    raw: msgspec.Raw,
+    known: payloads.Known,
+    *,
+    native: str | None,
+    author: str | None,
+    at: datetime,
 ) -> Heard | None:
     """A post taken back. X tells it only of subscribed users, with nothing but two ids."""
-    post = read(payloads.Post, raw)
-    if post is None:
+    if native is None or not is_id(native):
         return None
-    of = _post_id(account, post.id)
-    users = payloads.users_of(read(payloads.Includes, raw_includes))
-    own = hearing.accounts.ours(PLATFORM, post.author_id)
+    of = _post_id(account, native)
+    own = hearing.accounts.ours(PLATFORM, author)
     event = Event(
         id=ids.deletion_id(of),
         kind="deleted",
         of=of,
-        native=post.id,
+        native=native,
         platform=PLATFORM,
         account=account.id,
-        author=_author(post.author_id, users, hearing.accounts),
+        author=author_of(author, known.users, hearing.accounts),
         own=own,
-        occurred_at=hearing.now,
+        occurred_at=at,
         received_at=hearing.now,
         source=hearing.source,
         cleaned=hearing.cleaned,
         raw=raw,
     )
-    citizen = post.author_id if post.author_id is not None and not own else post.id
+    citizen = author if author is not None and not own else native
     return Heard(event, ids.citizen_key(PLATFORM, account.id, citizen))
-
-
-def hear_dm(
-    hearing: Hearing, account: Account, raw: msgspec.Raw, raw_users: Mapping[str, msgspec.Raw]
-) -> Heard | None:
-    """A direct message, theirs or ours, or None where it cannot be understood."""
-    dm = read(payloads.Dm, raw)
-    if dm is None:
-        return None
-    sender, recipient = dm.message_create.sender_id, dm.message_create.target.recipient_id
-    data = dm.message_create.message_data
-    own = hearing.accounts.ours(PLATFORM, sender)
-    users = {
-        id_: user for id_, item in raw_users.items() if (user := payloads.user_of(item)) is not None
-    }
-    names = Named.of(data.entities, data.text)
-    media = data.attachment.media if data.attachment else None
-    event = Event(
-        id=ids.event_id(PLATFORM, account.id, "dm", dm.id),
-        kind="created",
-        native=dm.id,
-        platform=PLATFORM,
-        account=account.id,
-        surface="dm",
-        conversation=_between(sender, recipient),
-        author=_author(sender, users, hearing.accounts),
-        own=own,
-        text=data.text,
-        mentions=names.mentions,
-        hashtags=names.hashtags,
-        links=names.links,
-        media=(Media(media.type, media.media_url_https),) if media else (),
-        occurred_at=_time_ms(dm.created_timestamp, hearing.now),
-        received_at=hearing.now,
-        source=hearing.source,
-        cleaned=hearing.cleaned,
-        raw=raw,
-    )
-    return Heard(event, ids.citizen_key(PLATFORM, account.id, recipient if own else sender))
-
-
-def hear_signal(
-    hearing: Hearing, account: Account | str | None, name: str, raw: msgspec.Raw | bytes
-) -> Heard:
-    """Something that is no message, or was not understood: counted under `name`, kept whole."""
-    account_id = account.id if isinstance(account, Account) else account or "unknown"
-    body = bytes(raw)
-    id_ = ids.signal_id(PLATFORM, account_id, body)
-    event = Event(
-        id=id_,
-        kind="signal",
-        signal=name,
-        platform=PLATFORM,
-        account=account_id,
-        occurred_at=hearing.now,
-        received_at=hearing.now,
-        source=hearing.source,
-        cleaned=hearing.cleaned,
-        raw=msgspec.Raw(body),
-    )
-    return Heard(event, ids.citizen_key(PLATFORM, account_id, ids.digest(body)))
 
 
 def _post_id(account: Account, native: str) -> str:
     return ids.event_id(PLATFORM, account.id, "post", native)
 
 
-def _surface(post: payloads.Post) -> Surface:
+def _surface(post: payloads.Post, told_as: str | None) -> Surface:
     """A reply can also be a quote; answering is what counts then."""
-    if post.referenced("retweeted"):
+    if post.referenced("retweeted") or told_as == "post.repost.create":
         return "repost"
     if post.replied_to:
         return "reply"
-    return "quote" if post.referenced("quoted") else "post"
-
-
-def _author(
-    id_: str | None, users: Mapping[str, payloads.User], accounts: Accounts
-) -> Author | None:
-    if id_ is None:
-        return None
-    user = users.get(id_)
-    ours = accounts.by_id(PLATFORM, id_)
-    handle = user.handle if user else None
-    return Author(id_, handle or (ours.handle if ours else None), user.name if user else None)
+    return "quote" if post.referenced("quoted") or told_as == "post.quote.create" else "post"
 
 
 def _reply_to(
@@ -248,12 +207,9 @@ def _root_author(
 
 
 def _media(
-    post: payloads.Post, names: Named, includes: payloads.Includes | None
+    post: payloads.Post, names: Named, known: Mapping[str, payloads.MediaItem]
 ) -> tuple[Media, ...]:
     keys = (post.attachments and post.attachments.media_keys) or names.media_keys
-    if not keys:
-        return ()
-    known = payloads.media_of(includes)
     absent = payloads.MediaItem("")
     return tuple(Media((item := known.get(key, absent)).type, item.url) for key in keys)
 
@@ -273,23 +229,3 @@ def _to_us(event: Event, hearing: Hearing) -> bool:
     return hearing.accounts.by_id(PLATFORM, answered) is not None or any(
         hearing.accounts.ours(PLATFORM, mention.id, mention.handle) for mention in named_
     )
-
-
-def _between(one: str, other: str) -> str:
-    """The two user ids, the smaller number first, as X names a one-to-one conversation."""
-    return "-".join(sorted((one, other), key=lambda id_: (len(id_.lstrip("0")), id_)))
-
-
-def _time(text: str | None, now: datetime) -> datetime:
-    try:
-        at = datetime.fromisoformat(text or "")
-    except ValueError:
-        return now
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _time_ms(text: str | None, now: datetime) -> datetime:
-    try:
-        return datetime.fromtimestamp(int(text or "") / 1000, tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        return now

@@ -1,5 +1,6 @@
 """Who is named in a post: by the author, or by X, which puts handles in front of a reply."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -50,7 +51,7 @@ def named(
     """
     note = post.note
     full = note if note and note.text else None
-    text = (full.text if full else None) or post.text
+    text = (full.text if full else None) or post.text or ""
     entities = (full.entities if full else None) or post.entities
     if post.referenced("retweeted"):
         return replace(Named.of(entities, text), mentions=())
@@ -67,7 +68,7 @@ def _entities(entities: payloads.Entities, text: str) -> list[tuple[int | None, 
     if items is None:
         return [(None, Mention(handle)) for handle in found_in.handles(text)]
     found = [
-        (item.start, Mention(handle, item.id or item.id_str))
+        (item.begins, Mention(handle, item.id or item.id_str))
         for item in items
         if (handle := item.username or item.screen_name)
     ]
@@ -83,7 +84,7 @@ def _prefix(
     without that, only leading handles that the parent explains. Of ours, none behind the first
     place where X reports an explicit mention or the parent is not known.
     """
-    found = _entities(post.entities or payloads.Entities(), post.text)
+    found = _entities(post.entities or payloads.Entities(), post.text or "")
     if post.display_text_range is not None and all(start is not None for start, _ in found):
         begins = post.display_text_range[0]
         prefix = [mention for start, mention in found if start is not None and start < begins]
@@ -106,13 +107,13 @@ def _explained(
     """The leading handles that are the parent's author, first, or whom the parent named."""
     parent_author = post.in_reply_to_user_id or (parent.author_id if parent else None)
     known = (
-        [m for _, m in _entities(parent.entities or payloads.Entities(), parent.text)]
+        [m for _, m in _entities(parent.entities or payloads.Entities(), parent.text or "")]
         if parent
         else []
     )
     known_handles = {mention.handle.casefold() for mention in known}
     explained: list[Mention] = []
-    for leading, mention in zip(found_in.leading_handles(post.text), found, strict=False):
+    for leading, mention in zip(found_in.leading_handles(post.text or ""), found, strict=False):
         handle = mention.handle.casefold()
         first = not explained and (
             None in {mention.id, parent_author} or mention.id == parent_author
@@ -125,19 +126,15 @@ def _explained(
 
 def _without(prefix: tuple[Mention, ...], mentions: list[Mention]) -> tuple[Mention, ...]:
     """The mentions behind the prefix, each handle once; the note of a long post may lack the prefix."""
-    rest = list(mentions)
-    for mention in prefix:
-        place = next((i for i, m in enumerate(rest) if _same(m, mention)), None)
-        if place is not None:
-            del rest[place]
+    taken = Counter(mention.handle.casefold() for mention in prefix)
     once: dict[str, Mention] = {}
-    for mention in rest:
-        once.setdefault(mention.handle.casefold(), mention)
+    for mention in mentions:
+        handle = mention.handle.casefold()
+        if taken[handle] > 0:
+            taken[handle] -= 1
+        else:
+            once.setdefault(handle, mention)
     return tuple(once.values())
-
-
-def _same(one: Mention, other: Mention) -> bool:
-    return one.handle.casefold() == other.handle.casefold()
 
 
 def _is(account: Account, mention: Mention) -> bool:

@@ -4,7 +4,8 @@ Posts come as `referenced_tweets`, `edit_history_tweet_ids`, `note_tweet` or, in
 vocabulary, `referenced_posts`, `edit_history_post_ids`, `note_post` (docs.x.com, OpenAPI 2.167).
 """
 
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, Self
 
 import msgspec
 
@@ -21,9 +22,10 @@ class Rule(msgspec.Struct, gc=False):
 
 
 class Envelope(msgspec.Struct):
-    """The outermost object: of a webhook, a stream line or a control line."""
+    """The outermost object: of a webhook, a stream line, a page or a control line."""
 
     data: msgspec.Raw = ABSENT
+    meta: msgspec.Raw = ABSENT
     includes: msgspec.Raw = ABSENT
     matching_rules: msgspec.Raw = ABSENT
     errors: msgspec.Raw = ABSENT
@@ -66,14 +68,20 @@ class WrappedUser(msgspec.Struct):
     data: User
 
 
-class MentionEntity(msgspec.Struct, gc=False):
-    """A handle in the text: v2 (`username`, `id`) or v1.1 (`screen_name`, `id_str`)."""
+class MentionEntity(msgspec.Struct):
+    """A handle in the text: v2 (`username`, `id`) or v1.1 (`screen_name`, `id_str`, `indices`)."""
 
     username: str | None = None
     screen_name: str | None = None
     id: str | None = None
     id_str: str | None = None
     start: int | None = None
+    indices: list[int] | None = None
+
+    @property
+    def begins(self) -> int | None:
+        """Where it stands, in whichever vocabulary it came."""
+        return self.indices[0] if self.start is None and self.indices else self.start
 
 
 class HashtagEntity(msgspec.Struct, gc=False):
@@ -125,7 +133,7 @@ class Post(msgspec.Struct):
     """A v2 post in either vocabulary."""
 
     id: str
-    text: str = ""
+    text: str | None = None
     author_id: str | None = None
     created_at: str | None = None
     conversation_id: str | None = None
@@ -185,78 +193,41 @@ class Includes(msgspec.Struct):
     media: list[msgspec.Raw] = msgspec.field(default_factory=list)
 
 
-class DmEnvelope(msgspec.Struct):
-    """Payload of `dm.*`: v1.1 events, and a map of wrapped users."""
-
-    direct_message_events: list[msgspec.Raw] = msgspec.field(default_factory=list)
-    users: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
-
-
-class DmTarget(msgspec.Struct, gc=False):
-    """To whom a direct message went."""
-
-    recipient_id: str
-
-
-class DmMedia(msgspec.Struct, gc=False):
-    """The picture or film of a direct message."""
-
-    type: str = "media"
-    media_url_https: str | None = None
-
-
-class DmAttachment(msgspec.Struct):
-    """What came along with a direct message."""
-
-    media: DmMedia | None = None
-
-
-class DmData(msgspec.Struct):
-    """What a direct message says."""
-
-    text: str = ""
-    entities: Entities | None = None
-    attachment: DmAttachment | None = None
-
-
-class DmCreate(msgspec.Struct):
-    """Who said it to whom."""
-
-    sender_id: str
-    target: DmTarget
-    message_data: DmData = msgspec.field(default_factory=DmData)
-
-
-class Dm(msgspec.Struct):
-    """One event of `direct_message_events`."""
-
-    id: str
-    message_create: DmCreate
-    created_timestamp: str | None = None
-
-
-def users_of(includes: Includes | None) -> dict[str, User]:
-    """The users of the expansions by id, wrapped in `data` or not."""
-    return {
-        user.id: user
-        for raw in (includes.users if includes else ())
-        if (user := user_of(raw)) and user.id
-    }
-
-
 def user_of(raw: msgspec.Raw) -> User | None:
     """A user, wrapped in `data` or plain."""
     wrapped = read(WrappedUser, raw)
     return wrapped.data if wrapped is not None else read(User, raw)
 
 
-def posts_of(includes: Includes | None) -> dict[str, Post]:
-    """The posts of the expansions by id, whichever vocabulary."""
-    raws = (*includes.tweets, *includes.posts) if includes else ()
-    return {post.id: post for raw in raws if (post := read(Post, raw)) is not None}
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What came along: users and posts by id, pictures and films by key. Read once for a body."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    posts: dict[str, Post] = field(default_factory=dict)
+    media: dict[str, MediaItem] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, raw: msgspec.Raw) -> Self:
+        """The expansions of these includes; users wrapped in `data` or not, posts of either name."""
+        includes = read(Includes, raw) or Includes()
+        users = [user for one in includes.users if (user := user_of(one))]
+        posts = [post for one in (*includes.tweets, *includes.posts) if (post := read(Post, one))]
+        media = [item for one in includes.media if (item := read(MediaItem, one))]
+        return cls(
+            {user.id: user for user in users if user.id},
+            {post.id: post for post in posts},
+            {item.media_key: item for item in media},
+        )
 
 
-def media_of(includes: Includes | None) -> dict[str, MediaItem]:
-    """The pictures and films of the expansions by key."""
-    raws = includes.media if includes else ()
-    return {item.media_key: item for raw in raws if (item := read(MediaItem, raw)) is not None}
+def users_by_id(raw_users: dict[str, msgspec.Raw]) -> dict[str, User]:
+    """The map of users beside direct messages."""
+    return {id_: user for id_, raw in raw_users.items() if (user := user_of(raw)) is not None}
+
+
+def unescaped(text: str) -> str:
+    """The text as it was written: X escapes three characters in posts and messages."""
+    if "&" not in text:
+        return text
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

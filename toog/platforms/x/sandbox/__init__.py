@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from toog.contracts.ids import deletion_id, edit_id, event_id
 from toog.platforms.accounts import Account
 from toog.platforms.playing import Act, Citizen, Ledger, SeenReply
-from toog.platforms.x.messages import PLATFORM
+from toog.platforms.x.hearing import PLATFORM
 from toog.platforms.x.sandbox.api import x_app
 from toog.platforms.x.sandbox.limits import Door, Limit
 from toog.platforms.x.sandbox.show import Json, deletion_activity, dm_activity, post_activity
