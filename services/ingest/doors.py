@@ -1,5 +1,6 @@
 """From a body to Kafka records. Pure: which topic, key, headers and time each event gets."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -17,6 +18,14 @@ LETTER_BYTES: Final = 8 * 1024 * 1024
 
 VALUE_BYTES: Final = MAX_RECORD_BYTES - 64 * 1024
 """The broker refuses what is larger for ever, so it must not come to that."""
+
+
+MAX_DEPTH: Final = 200
+"""No platform nests so deeply. Near Python's own limit one reader could decode what another cannot,
+and would read it again for ever."""
+
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NOT_BRACKET: Final = re.compile(rb"[^\[\]{}]+")
 
 
 def parse(
@@ -40,8 +49,11 @@ def records(parsed: Parsed, *, source: str, trace: str, now: datetime) -> list[O
     made: list[Outgoing] = []
     for heard in parsed.heard:
         made.append(_record(heard, trace))
-        if len(made[-1].value) > VALUE_BYTES:
-            made[-1] = letter(Unreadable(made[-1].value, "TooLarge"), source, now)
+        value = made[-1].value
+        if len(value) > VALUE_BYTES:
+            made[-1] = letter(Unreadable(value, "TooLarge"), source, now)
+        elif too_deep(value):
+            made[-1] = letter(Unreadable(value, "TooDeep"), source, now)
     made.extend(letter(unreadable, source, now) for unreadable in parsed.unreadable)
     return made
 
@@ -57,6 +69,20 @@ def _record(heard: Heard, trace: str) -> Outgoing:
         ),
         timestamp_ms=int(event.received_at.timestamp() * 1000),
     )
+
+
+def too_deep(value: bytes) -> bool:
+    """Whether this JSON is nested deeper than every reader is sure to follow.
+
+    Counting is enough for nearly all; only what holds very many brackets is looked at closely.
+    """
+    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = deepest = 0
+    for bracket in _NOT_BRACKET.sub(b"", _STRING.sub(b"", value)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > MAX_DEPTH
 
 
 def letter(unreadable: Unreadable, source: str, now: datetime) -> Outgoing:

@@ -18,6 +18,7 @@ class UnavailableError(Exception):
 
 DATA_ERRORS = (
     ValueError,  # undecodable: msgspec's and pydantic's errors are ValueErrors
+    RecursionError,  # nested more deeply than a decoder follows
     asyncpg.DataError,  # SQLSTATE 22xxx; also what asyncpg raises for an argument it cannot encode
     asyncpg.IntegrityConstraintViolationError,  # SQLSTATE 23xxx
 )

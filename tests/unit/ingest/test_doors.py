@@ -91,6 +91,28 @@ def test_an_event_that_no_broker_would_take_is_a_dead_letter() -> None:
     assert dead.decode(record.value).error == "TooLarge"
 
 
+def nested(depth: int) -> bytes:
+    return b'{"text": "]]}\\\\\\"[", "in": ' + b"[" * depth + b"]" * depth + b"}"
+
+
+def test_an_event_that_not_every_reader_could_follow_is_a_dead_letter() -> None:
+    deep, shallow = heard(1, raw=nested(doors.MAX_DEPTH)), heard(2, raw=nested(20))
+
+    letter, record = made(Parsed((deep, shallow)))
+
+    assert (letter.topic, dead.decode(letter.value).error) == (DEAD, "TooDeep")
+    assert record.topic is EVENTS
+
+
+def test_many_brackets_side_by_side_or_in_text_are_not_deep() -> None:
+    side_by_side = b"[" + b",".join([b"[]"] * 5_000) + b"]"
+    in_text = b'"' + b"[{" * 5_000 + b'\\" [["'
+
+    assert not doors.too_deep(side_by_side)
+    assert not doors.too_deep(in_text)
+    assert doors.too_deep(b"[" * 201 + b"]" * 201)
+
+
 class Broken:
     """A parser with a mistake in it."""
 
