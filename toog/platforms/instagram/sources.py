@@ -120,6 +120,7 @@ class Reconciliation:
     def stream(self, cursor: str | None, now: datetime) -> Request | None:
         """There is none: Instagram pushes by webhook only."""
         del cursor, now
+        return None
 
     def page(self, cursor: str | None) -> Request | None:
         """The next page of this round: the newest first, then what did not fit."""
