@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -19,68 +20,73 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from toog.kit.web import listener
+from toog.local.accounts import IDS, write_accounts
 
+PLATFORMS = ("x", "facebook", "instagram", "mastodon", "bluesky")
 SECRET = "verzonnen-geheim"
-ACCOUNTS = """
-[[account]]
-platform = "x"
-id = "1111111111111111111"
-handle = "StadPolDem"
-base_url = "{base}/x"
-[[account.source]]
-kind = "activity_webhook"
-[[account.source]]
-kind = "stream"
-hashtags = ["politie247"]
-
-[[account]]
-platform = "mastodon"
-id = "110000000000000001"
-handle = "stadpoldem"
-base_url = "{base}/mastodon"
-[[account.source]]
-kind = "user_stream"
-"""
-SECRETS = f"""
-["x:1111111111111111111"]
-consumer_secret = "{SECRET}"
-bearer = "drager"
-user_token = "gebruiker"
-["mastodon:110000000000000001"]
-token = "toot"
-"""
+TOKEN = "verzonnen-toegang"
 
 
 class Receiver:
-    """What ingest is to X: proves itself, checks signatures, keeps bodies."""
+    """What ingest is to the platforms: proves itself, checks signatures, keeps bodies."""
 
     def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
+        self.bodies: dict[str, list[dict[str, Any]]] = {"x": [], "facebook": [], "instagram": []}
         self.forged = 0
 
     def app(self) -> Starlette:
-        async def crc(request: Request) -> Response:
-            token = _sign(request.query_params["crc_token"].encode())
-            return JSONResponse({"response_token": token})
+        async def prove(request: Request) -> Response:
+            query = request.query_params
+            if request.path_params["platform"] == "x":
+                token = _signed_for_x(query["crc_token"].encode())
+                return JSONResponse({"response_token": token})
+            right = query["hub.verify_token"] == TOKEN
+            return Response(query["hub.challenge"] if right else "", 200 if right else 403)
 
         async def take(request: Request) -> Response:
-            body = await request.body()
-            if request.headers.get("x-twitter-webhooks-signature") != _sign(body):
+            platform, body = request.path_params["platform"], await request.body()
+            name, sign = _SIGNATURES[platform]
+            if request.headers.get(name) != sign(body):
                 self.forged += 1
                 return Response(status_code=401)
-            self.bodies.append(json.loads(body))
+            self.bodies[platform].append(json.loads(body))
             return Response(status_code=200)
 
-        return Starlette(
-            routes=[Route("/webhooks/x", crc), Route("/webhooks/x", take, methods=["POST"])]
-        )
+        path = "/webhooks/{platform}"
+        return Starlette(routes=[Route(path, prove), Route(path, take, methods=["POST"])])
+
+    def counts(self) -> list[int]:
+        return [len(bodies) for bodies in self.bodies.values()]
 
 
-def _sign(data: bytes) -> str:
+def _signed_for_x(data: bytes) -> str:
     digest = hmac.new(SECRET.encode(), data, hashlib.sha256).digest()
     return f"sha256={base64.b64encode(digest).decode()}"
+
+
+def _signed_for_meta(data: bytes) -> str:
+    return f"sha256={hmac.new(SECRET.encode(), data, hashlib.sha256).hexdigest()}"
+
+
+_SIGNATURES = {
+    "x": ("x-twitter-webhooks-signature", _signed_for_x),
+    "facebook": ("x-hub-signature-256", _signed_for_meta),
+    "instagram": ("x-hub-signature-256", _signed_for_meta),
+}
+
+
+def write_accounts_and_secrets(folder: Path, platforms: str) -> None:
+    """The demo's accounts; the credentials are those that the receiver knows."""
+    write_accounts(folder / "accounts.toml", platforms)
+    keys = {"consumer_secret": SECRET, "app_secret": SECRET, "identifier": "stadpoldem.test"}
+    names = (*keys, "verify_token", "page_token", "token", "bearer", "user_token", "app_password")
+    lines = [f'{name} = "{keys.get(name, TOKEN)}"' for name in names]
+    tables = [f'["{platform}:{id_}"]\n' + "\n".join(lines) for platform, id_ in IDS.items()]
+    (folder / "secrets.toml").write_text("\n".join(tables))
 
 
 def free_port() -> int:
@@ -102,8 +108,7 @@ async def sandbox(
     receiver: tuple[Receiver, str], tmp_path: Path
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
     bind = f"127.0.0.1:{free_port()}"
-    (tmp_path / "accounts.toml").write_text(ACCOUNTS.format(base=f"http://{bind}"))
-    (tmp_path / "secrets.toml").write_text(SECRETS)
+    write_accounts_and_secrets(tmp_path, f"http://{bind}")
     settings = {
         "TOOG_SANDBOX_BIND": bind,
         "TOOG_SANDBOX_WEBHOOKS": receiver[1],
@@ -143,6 +148,7 @@ async def test_a_short_night_over_real_sockets(
     """Webhooks are signed, what was played is in the ledger, SIGTERM ends all cleanly."""
     process, http = sandbox
     stream = asyncio.create_task(_listen(http))
+    firehose = asyncio.create_task(_jetstream(http))
 
     assert (await http.post("/_night/start")).status_code == 202
     assert (await http.post("/_night/start")).status_code == 409
@@ -151,29 +157,60 @@ async def test_a_short_night_over_real_sockets(
     assert status["broken"] is None
     assert (status["failed"], status["skipped"]) == (0, 0)
     assert status["acted"] == status["planned"] == 100
-    ledger = await _settled(http, receiver[0])
+    await _settled(receiver[0])
+    told = await _notifications(http)
+    ledger = (await http.get("/_night/ledger")).json()
     assert receiver[0].forged == 0
-    assert {body["data"]["event_type"] for body in receiver[0].bodies} >= {
+    assert {body["data"]["event_type"] for body in receiver[0].bodies["x"]} >= {
         "post.mention.create",
         "dm.received",
     }
+    assert {body["object"] for body in receiver[0].bodies["facebook"]} == {"page"}
+    assert {body["object"] for body in receiver[0].bodies["instagram"]} == {"instagram"}
+    assert "mention" in {one["reason"] for one in told}
     assert ledger["played"] == sorted(set(ledger["played"]))
-    assert {event.split(":")[0] for event in ledger["played"]} == {"x", "mastodon"}
+    assert {event.split(":")[0] for event in ledger["played"]} == set(PLATFORMS)
 
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 5) == 0
     assert b"event: notification" in await asyncio.wait_for(stream, 2)
+    assert '"commit"' in await asyncio.wait_for(firehose, 2)
 
 
 async def _listen(http: httpx.AsyncClient) -> bytes:
     """What Mastodon's user stream brought until it ended."""
     heard = b""
-    headers = {"Authorization": "Bearer toot"}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
     path = "/mastodon/api/v1/streaming/user"
     async with http.stream("GET", path, headers=headers, timeout=None) as response:
         async for chunk in response.aiter_bytes():
             heard += chunk
     return heard
+
+
+async def _jetstream(http: httpx.AsyncClient) -> str:
+    """What Bluesky's firehose brought until it ended."""
+    address = f"ws://127.0.0.1:{http.base_url.port}/bluesky/subscribe"
+    heard = ""
+    async with connect(f"{address}?wantedCollections=app.bsky.feed.post", proxy=None) as firehose:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                heard += str(await firehose.recv())
+    return heard
+
+
+async def _notifications(http: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """What Bluesky tells our account, signed in as Toog signs in."""
+    xrpc = "/bluesky/xrpc"
+    who = {"identifier": "stadpoldem.test", "password": TOKEN}
+    session = await http.post(f"{xrpc}/com.atproto.server.createSession", json=who)
+    answer = await http.get(
+        f"{xrpc}/app.bsky.notification.listNotifications",
+        params={"limit": 100},
+        headers={"Authorization": f"Bearer {session.json()['accessJwt']}"},
+    )
+    notifications: list[dict[str, Any]] = answer.json()["notifications"]
+    return notifications
 
 
 async def _done(http: httpx.AsyncClient) -> dict[str, Any]:
@@ -185,13 +222,12 @@ async def _done(http: httpx.AsyncClient) -> dict[str, Any]:
     pytest.fail("the night did not end")
 
 
-async def _settled(http: httpx.AsyncClient, receiver: Receiver) -> dict[str, Any]:
-    """The ledger once no webhook is on its way any more."""
-    before = -1
+async def _settled(receiver: Receiver) -> None:
+    """Waits until no webhook is on its way any more."""
+    before: list[int] = []
     for _ in range(50):
-        if len(receiver.bodies) == before:
-            break
-        before = len(receiver.bodies)
-        await asyncio.sleep(0.3)
-    ledger: dict[str, Any] = (await http.get("/_night/ledger")).json()
-    return ledger
+        if receiver.counts() == before:
+            return
+        before = receiver.counts()
+        await asyncio.sleep(0.5)
+    pytest.fail("webhooks keep coming")

@@ -83,12 +83,17 @@ def merged(bodies: list[bytes], size: int, now: float, number: int) -> bytes | N
             kind, account = envelope["object"], entries[-1]["id"]
         except (msgspec.DecodeError, KeyError, IndexError, TypeError):
             return None
-    updates = sum(len(entry.get(name, ())) or 0 for entry in entries for name in _LISTS)
+    updates = sum(_updates_of(entry) for entry in entries)
     missing = range(size - updates)
     if missing:
         fill = _reactions if kind == "page" else _seen
         entries.append(fill(str(account), now, [f"{number}{n:04d}" for n in missing]))
     return msgspec.json.encode({"object": kind, "entry": entries})
+
+
+def _updates_of(entry: Mapping[str, Any]) -> int:
+    """How many updates an entry holds; in Instagram's flat shape it is one itself."""
+    return sum(len(entry.get(name, ())) for name in _LISTS) or int("field" in entry)
 
 
 def _reactions(page: str, now: float, names: list[str]) -> dict[str, Any]:

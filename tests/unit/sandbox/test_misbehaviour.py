@@ -128,8 +128,10 @@ def test_a_batch_holds_what_waited_and_is_filled_up() -> None:
     assert len({change["from"]["id"] for change in changes[2:]}) == 998
 
 
-def test_an_instagram_batch_is_filled_with_read_receipts() -> None:
-    one = {"id": "17", "time": 1, "changes": [{"field": "comments", "value": {"id": "1"}}]}
+@pytest.mark.parametrize("nested", [True, False])
+def test_an_instagram_batch_is_filled_with_read_receipts(nested: bool) -> None:
+    update = {"field": "comments", "value": {"id": "1"}}
+    one = {"id": "17", "time": 1, **({"changes": [update]} if nested else update)}
     body = merged([msgspec.json.encode({"object": "instagram", "entry": [one]})], 3, 2.0, 7)
 
     assert body is not None
