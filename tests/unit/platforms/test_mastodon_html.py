@@ -63,6 +63,37 @@ def test_a_mention_leads_until_somebody_says_something() -> None:
     ]
 
 
+def test_what_only_looks_like_a_mention_is_marked_so() -> None:
+    body = written(f"{CARD.format('jan')} <a href='https://andere.example/mia'>@mia</a>")
+
+    assert [m.marked for m in body.mentions] == [True, False]
+
+
+QUOTED = [
+    ('<p class="quote-inline">RE: <a href="https://a.example/1">x</a></p><p>mooi</p>', "mooi"),
+    ('mooi<span class="quote-inline"><br><span>RE:</span> x</span> toch', "mooi toch"),
+    ('<p class="quote-inline">RE: alles wat volgt', "RE: alles wat volgt"),
+]
+
+
+@pytest.mark.parametrize(("html", "text"), QUOTED)
+def test_the_address_of_a_quote_is_not_what_the_author_wrote(html: str, text: str) -> None:
+    assert text == written(html, quoted=True).text
+
+
+def test_without_a_quote_its_address_is_all_there_is() -> None:
+    assert written(QUOTED[0][0]).links == ("https://a.example/1",)
+
+
+def test_hashtags_are_as_written() -> None:
+    assert written("<a href='https://a.example/tags/x'>#XyZ</a>").hashtags == ("XyZ",)
+
+
+@pytest.mark.parametrize("number", ["1" * 5_000, "x" + "f" * 90_000, "0", "xd83d", "99999999"])
+def test_a_number_that_is_no_character_is_replaced(number: str) -> None:
+    assert "\ufffd" in written(f"a&#{number};b").text
+
+
 HOSTILE = ["<!--", "<a ", "<a href='", "<![CDATA[", "<?", "</", "<p", "<a x='>", "&#", "<script>"]
 
 

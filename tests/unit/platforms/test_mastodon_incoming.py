@@ -413,3 +413,17 @@ def test_who_the_server_does_not_list_is_nobody() -> None:
     assert event.reply_prefix == (Mention("stadpoldem", "110"),)
     assert event.mentions == ()
     assert event.visibility is None
+
+
+def test_a_link_that_looks_like_a_mention_is_a_link() -> None:
+    content = '<p><a href="https://andere.example/mia">@mia</a> <a href="/x">@jan</a></p>'
+
+    assert one(mention(content=content)).links == ("https://andere.example/mia",)
+
+
+def test_hashtags_come_from_the_text_where_the_server_lists_none() -> None:
+    body = status(content="<p><a href='https://toot.example/tags/x'>#Rook</a> #los</p>")
+    del body["mentions"]
+
+    assert one(body).hashtags == ("Rook",)
+    assert one(body | {"tags": []}).hashtags == ()

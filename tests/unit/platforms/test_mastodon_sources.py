@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from toog.contracts.events import Event
 from toog.platforms.accounts import Account, AccountsError, SourceConfig
 from toog.platforms.base import Answer, Failure, NotConfiguredError
-from toog.platforms.mastodon.sources import UserStream, sources
+from toog.platforms.mastodon.sources import HashtagStream, UserStream, look_up, sources
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "mastodon"
 NOW = datetime(2026, 8, 1, 13, 54, tzinfo=UTC)
@@ -49,8 +50,9 @@ def test_sources_come_from_the_accounts_own_list() -> None:
 def test_a_source_without_token_or_meaning_is_refused() -> None:
     with pytest.raises(NotConfiguredError):
         sources(account("user_stream"), {})
-    with pytest.raises(AccountsError, match="user_stream"):
-        sources(account("webhook"), {"token": "geheim"})
+    for kind in ("webhook", "hashtag"):
+        with pytest.raises(AccountsError, match=kind):
+            sources(account(kind), {"token": "geheim"})
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,7 @@ def test_a_source_without_token_or_meaning_is_refused() -> None:
         (instance("nonsense"), BASE),
         (answer({"configuration": None}), BASE),
         (answer(b"<html>"), BASE),
+        (answer({}, 404), BASE),
         (answer({}, 503), BASE),
     ],
 )
@@ -184,3 +187,157 @@ def test_a_limit_is_waited_out(stream: UserStream, reset: str, seconds: float) -
     assert seconds == pytest.approx(stream.backoff_s("rate_limited", 1, limited, NOW))
     assert stream.backoff_s("rate_limited", 1, None, NOW) == 60
     assert stream.backoff_s("refused", 1, limited, NOW) == 60
+
+
+def way(source: UserStream) -> str:
+    return source.framing
+
+
+def refuse(source: UserStream | HashtagStream, status: int) -> Failure:
+    source.prepare(None)
+    assert source.stream(None, NOW) is not None
+    return source.failure(answer({}, status))
+
+
+@pytest.mark.parametrize("status", [404, 405, 410, 426])
+def test_a_server_without_one_way_is_asked_by_the_other(stream: UserStream, status: int) -> None:
+    stream.prepare(instance("wss://streaming.toot.example"))
+
+    assert refuse(stream, status) == "http"
+    opened = stream.stream(None, NOW)
+
+    assert opened is not None
+    assert stream.framing == "websocket"
+    assert opened.url == "wss://streaming.toot.example/api/v1/streaming?stream=user"
+    assert opened.headers == {"Authorization": "Bearer geheim"}
+    assert refuse(stream, 404) == "http"
+    assert way(stream) == "sse"
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_other_trouble_changes_no_way(stream: UserStream, status: int) -> None:
+    refuse(stream, status)
+
+    assert stream.framing == "sse"
+
+
+def test_a_page_that_is_missing_changes_no_way(stream: UserStream) -> None:
+    stream.stream(None, NOW)
+    stream.page(None)
+
+    assert stream.failure(answer({}, 404)) == "refused"
+    assert stream.framing == "sse"
+
+
+def test_the_websocket_alone_where_accounts_say_so() -> None:
+    (source,) = sources(account("user_websocket"), {"token": "geheim"})
+
+    assert (source.key, source.framing) == ("mastodon:110:user_websocket", "websocket")
+    opened = source.stream(None, NOW)
+    assert opened is not None
+    assert opened.url == "wss://toot.example/api/v1/streaming?stream=user"
+    assert source.failure(answer({}, 404)) == "refused"
+    assert source.framing == "websocket"
+
+
+@pytest.mark.parametrize(
+    ("frame", "taken", "cursor"),
+    [
+        ({"event": "notification", "payload": json.dumps({"id": "3", "type": "mention"})}, 1, "3"),
+        ({"event": "notification", "payload": json.dumps({"id": "3", "type": "quote"})}, 1, "3"),
+        ({"event": "notification", "payload": {"id": "3", "type": "mention"}}, 1, "3"),
+        ({"event": "notification", "payload": json.dumps({"id": "3", "type": "poll"})}, 1, "2"),
+        ({"event": "filters_changed"}, 0, "2"),
+        ({"event": "delete", "payload": "5"}, 1, "2"),
+        ({"error": "unknown"}, 1, "2"),
+        ([], 1, "2"),
+    ],
+)
+def test_frames_move_the_cursor_as_events_do(frame: Any, taken: int, cursor: str) -> None:
+    (source,) = sources(account("user_websocket"), {"token": "geheim"})
+    item = json.dumps(frame).encode()
+
+    assert (item if taken else None, cursor) == source.read_item(item, "2", NOW)
+
+
+@pytest.mark.parametrize("item", [b"[" * 20_000, b"\xff", b"", b'{"event": 5}'])
+def test_an_odd_frame_is_handed_on(item: bytes) -> None:
+    (source,) = sources(account("user_websocket"), {"token": "geheim"})
+
+    assert (item or None, "2") == source.read_item(item, "2", NOW)
+
+
+def room() -> HashtagStream:
+    config = SourceConfig("hashtag", hashtags=("#Politie247",))
+    ours = Account("mastodon", "110", "stadpoldem", BASE, source=(config,))
+    (source,) = sources(ours, {"token": "geheim"})
+    assert isinstance(source, HashtagStream)
+    return source
+
+
+def test_the_room_is_a_stream_for_each_hashtag() -> None:
+    source = room()
+
+    opened, page = source.stream(None, NOW), source.page("7")
+
+    assert source.key == "mastodon:110:hashtag:politie247"
+    assert opened is not None
+    assert opened.url == f"{BASE}/api/v1/streaming/hashtag"
+    assert opened.params == (("tag", "Politie247"),)
+    assert page is not None
+    assert page.url == f"{BASE}/api/v1/timelines/tag/Politie247"
+    assert page.params == [("limit", "40"), ("min_id", "7")]
+    refuse(source, 404)
+    again = source.stream(None, NOW)
+    assert again is not None
+    assert again.url == "wss://toot.example/api/v1/streaming?stream=hashtag&tag=Politie247"
+
+
+def test_what_the_room_brings_names_its_stream() -> None:
+    source = room()
+    assert source.read_item(b"event: filters_changed\ndata: undefined", "2", NOW) == (None, "2")
+    status = {"id": "9", "account": {"id": "220"}}
+    frame = {"stream": ["hashtag", "Politie247"], "event": "update", "payload": json.dumps(status)}
+    sse = b"event: update\ndata: " + json.dumps(status).encode() + b"\n"
+
+    body, cursor = source.read_item(sse, "2", NOW)
+    page = source.read_page(answer([status]), "2")
+    source.framing = "websocket"
+    unnamed, _ = source.read_item(json.dumps(frame | {"stream": None}).encode(), "2", NOW)
+
+    assert body is not None
+    assert unnamed == body
+    assert [frame] == json.loads(body)
+    assert cursor == "9"
+    assert [frame] == [json.loads(item) for item in page.items]
+    assert (page.cursor, page.more) == ("9", True)
+
+
+def gotosocial_page() -> Answer:
+    page = json.loads((SAMPLES / "made" / "gotosocial_notifications_page.json").read_bytes())
+    return answer(page["json"], **page["headers"])
+
+
+def test_ids_that_are_no_numbers_page_as_well(stream: UserStream) -> None:
+    page = stream.read_page(gotosocial_page(), "01J9")
+
+    assert (page.cursor, page.more) == ("01J9ZCC1B0Q2R4S6T8V0W2X4Y6", True)
+    asked = stream.page(page.cursor)
+    assert asked is not None
+    assert ("min_id", "01J9ZCC1B0Q2R4S6T8V0W2X4Y6") in asked.params
+
+
+def test_a_status_is_looked_up_by_its_id() -> None:
+    at = datetime(2026, 9, 14, tzinfo=UTC)
+    event = Event(
+        id="m", kind="created", platform="mastodon", account="110", occurred_at=at,
+        received_at=at, source="m", native="01J9/Z",
+    )  # fmt: skip
+
+    asked = look_up(event, account(), {"token": "geheim"})
+
+    assert asked is not None
+    assert asked.url == f"{BASE}/api/v1/statuses/01J9%2FZ"
+    assert asked.headers == {"Authorization": "Bearer geheim"}
+    with pytest.raises(NotConfiguredError):
+        look_up(event, account(), {})
