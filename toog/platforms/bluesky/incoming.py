@@ -122,7 +122,7 @@ def _read(here: Here, told: Told) -> Iterator[Heard]:
         yield _signal(here, UNKNOWN_ACCOUNT, told)
         return
     shape = part(told.data, Shape)
-    page = part(shape.page, list[msgspec.Raw]) if shape and shape.page is not None else None
+    page = part(shape.page, list[msgspec.Raw]) if shape else None
     if page is None:
         yield _one(here, told, shape)
         return
@@ -133,11 +133,11 @@ def _read(here: Here, told: Told) -> Iterator[Heard]:
 
 def _one(here: Here, told: Told, shape: Shape | None) -> Heard:
     heard: Heard | None = None
-    if shape is not None and shape.kind is not None:
+    if shape is not None and shape.kind != NOTHING:
         heard = _line(here, told)
-    elif shape is not None and shape.uri is not None:
+    elif shape is not None and shape.uri != NOTHING:
         heard = _view(here, told)
-    elif shape is not None and shape.type is not None:
+    elif shape is not None and shape.type != NOTHING:
         heard = _log(here, told)
     return heard or _signal(here, NOT_UNDERSTOOD, told)
 

@@ -107,20 +107,19 @@ class LogItem(msgspec.Struct, gc=False):
 class Shape(msgspec.Struct, gc=False):
     """What tells the objects apart: a page by its list, a line by its kind, a view by its uri."""
 
-    notifications: msgspec.Raw | None = None
-    logs: msgspec.Raw | None = None
-    posts: msgspec.Raw | None = None
-    records: msgspec.Raw | None = None
-    kind: msgspec.Raw | None = None
-    uri: msgspec.Raw | None = None
-    type: msgspec.Raw | None = msgspec.field(name="$type", default=None)
-    convo: msgspec.Raw | None = msgspec.field(name="convoId", default=None)
+    notifications: msgspec.Raw = NOTHING
+    logs: msgspec.Raw = NOTHING
+    posts: msgspec.Raw = NOTHING
+    records: msgspec.Raw = NOTHING
+    kind: msgspec.Raw = NOTHING
+    uri: msgspec.Raw = NOTHING
+    type: msgspec.Raw = msgspec.field(name="$type", default=NOTHING)
 
     @property
-    def page(self) -> msgspec.Raw | None:
-        """The list of a page, of whichever call."""
+    def page(self) -> msgspec.Raw:
+        """The list of a page, of whichever call; null where it is none."""
         lists = (self.notifications, self.logs, self.posts, self.records)
-        return next((one for one in lists if one is not None), None)
+        return next((one for one in lists if one != NOTHING), NOTHING)
 
 
 class Uri(NamedTuple):
