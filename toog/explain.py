@@ -30,11 +30,11 @@ class ExplainError(ValueError):
     """Nothing can be explained; the sentence says what to give instead."""
 
 
-class Named(msgspec.Struct, frozen=True, omit_defaults=True):
+class Named(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An account that is named; `id` only where the platform gave it."""
 
     id: str | None = None
-    handle: str = ""
+    handle: str
 
 
 class Writer(msgspec.Struct, frozen=True):
@@ -218,10 +218,10 @@ def _line(event: Event, accounts: Accounts, policy: Policy, door: Door) -> Line:
         signal=event.signal,
         surface=event.surface,
         conversation=event.conversation,
-        author=Writer(author.id, author.handle) if author else None,
+        author=Writer(author.id, author.handle or None) if author else None,
         own=event.own,
         text=event.text,
-        mentions=tuple(Named(m.id, m.handle) for m in event.mentions),
+        mentions=tuple(Named(id=m.id, handle=m.handle) for m in event.mentions),
         hashtags=event.hashtags,
         in_reply_to=event.in_reply_to.id if event.in_reply_to else None,
         occurred_at=event.occurred_at,

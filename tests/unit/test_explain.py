@@ -267,6 +267,66 @@ def test_a_wrong_policy_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert "policy.toml" in result.stderr
 
 
+FACEBOOK = "1234567890321:stadpoldem"
+INSTAGRAM = "17841405309211844:stadpoldem"
+BLUESKY = "did:plc:stadpoldem2demo2demo2dem:stadpoldem.test"
+
+
+@pytest.mark.parametrize(
+    ("platform", "account", "name", "expected"),
+    [
+        ("x", X_ME, "xaa_post_mention_create", ("post", "addressed", "mention", "mention")),
+        ("x", X_ME, "stream_v2_reply", ("reply", "addressed", "reply_to_us", "mention")),
+        ("x", X_ME, "xaa_dm_received", ("dm", "addressed", "private_message", "dm")),
+        ("facebook", FACEBOOK, "feed_comment_add", ("comment", "addressed", "comment", "comment")),
+        (
+            "facebook",
+            FACEBOOK,
+            "feed_visitor_post_add",
+            ("visitor_post", "addressed", "visitor_post", "comment"),
+        ),
+        ("facebook", FACEBOOK, "feed_comment_remove", (None, "context", "deletion", None)),
+        ("facebook", FACEBOOK, "feed_reaction_on_comment", (None, "dropped", "signal", None)),
+        ("facebook", "12345654332", "messenger_text", ("dm", "addressed", "private_message", "dm")),
+        ("facebook", "12345654332", "messenger_echo", ("dm", "context", "own_reply", None)),
+        (
+            "instagram",
+            INSTAGRAM,
+            "comment_flat_shape",
+            ("comment", "addressed", "comment", "comment"),
+        ),
+        ("instagram", INSTAGRAM, "story_reply", ("story_reply", "addressed", "story_reply", "dm")),
+        (
+            "instagram",
+            INSTAGRAM,
+            "story_mention",
+            ("story_mention", "addressed", "story_mention", "dm"),
+        ),
+        (
+            "bluesky",
+            BLUESKY,
+            "jetstream_post_reply",
+            ("reply", "addressed", "reply_to_us", "mention"),
+        ),
+        ("bluesky", BLUESKY, "chat_get_log", ("dm", "addressed", "private_message", "dm")),
+    ],
+)
+def test_each_platform_is_explained(
+    platform: str, account: str, name: str, expected: tuple[str | None, ...]
+) -> None:
+    (line,) = lines(
+        run("--platform", platform, "--me", account, str(SAMPLES / platform / f"{name}.json"))
+    )
+
+    assert (line["surface"], line["outcome"], line["reason"], line["lane"]) == expected
+
+
+def test_a_named_account_has_a_handle_and_an_id_only_where_there_is_one() -> None:
+    (line,) = lines(run("--platform", "x", "--me", X_ME, stdin=stream(1)[0]))
+
+    assert line["mentions"] == [{"handle": "StadPolDem"}]
+
+
 SPOKEN = [
     (path.parent.relative_to(SAMPLES).parts[0], path)
     for path in sorted(SAMPLES.rglob("*.json"))
