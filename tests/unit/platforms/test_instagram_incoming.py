@@ -224,7 +224,7 @@ class TestMentions:
         event = heard.event
 
         assert event.id == f"{BASE}:comment:17887498072083520"
-        assert (event.kind, event.surface) == ("created", "comment")
+        assert (event.kind, event.surface) == ("created", "reply")
         assert event.incomplete
         assert (event.text, event.author) == ("", None)
         assert event.mentions == (Mention("stadpoldem", US.id),)
@@ -246,7 +246,7 @@ class TestMentions:
 
         assert event.id == f"{BASE}:comment:17887498072083520:edit:enriched"
         assert event.of == f"{BASE}:comment:17887498072083520"
-        assert (event.kind, event.surface, event.incomplete) == ("edited", "comment", False)
+        assert (event.kind, event.surface, event.incomplete) == ("edited", "reply", False)
         assert event.revision > ""
         assert event.text.startswith("Vraag het aan @stadpoldem")
         assert event.author == Author("an.demo", "an.demo")
@@ -497,7 +497,9 @@ class TestOdd:
         assert (event.text, event.cleaned) == ("a\ufffdb\ufffd", True)
 
     def test_eight_mebibytes_of_text(self) -> None:
-        event = one(change({"id": "1", "text": "@a #b " * (8 * 1024 * 1024 // 6)})).event
+        event = one(
+            change({"id": "1", "text": ("woord " * 9 + "@a #b ") * (8 * 1024 * 1024 // 60)})
+        ).event
 
         assert event.id == f"{BASE}:comment:1"
 

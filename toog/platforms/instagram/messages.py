@@ -222,13 +222,16 @@ def comment_id(account: Account, native: str) -> str:
 
 
 def _place(account: Account, media: str | None, comment: str | None) -> dict[str, object]:
-    """Where we were named: in a comment on somebody's media, or in its caption."""
+    """Where we were named: in a comment on somebody's media, or in its caption.
+
+    Such a comment is none on anything of ours: its surface is that of a reply that names us.
+    """
     context = {MENTION_MEDIA: media} if media else {}
     if comment is not None:
         return {
             "id": comment_id(account, comment),
             "native": comment,
-            "surface": "comment",
+            "surface": "reply",
             "conversation": _thread(media, comment),
             "reply_context": context,
         }

@@ -255,7 +255,7 @@ def look_up(event: Event, account: Account, secrets: Mapping[str, str]) -> Reque
     """
     if event.platform != PLATFORM or event.kind != "created" or not event.incomplete:
         return None
-    kind = "comment" if event.surface == "comment" else "media"
+    kind = "media" if event.surface == "post" else "comment"
     native = event.native or ""
     if not (native.isascii() and native.isdecimal()):  # it goes into an expression of Meta's
         return None
