@@ -19,6 +19,7 @@ from toog.platforms.mastodon.sandbox import MastodonSandbox
 from toog.platforms.playing import Act, Citizen, Ledger
 
 MIA = Citizen("220", "mia@zee.example", "Mia")
+JAN = Citizen("330", "jan@bücherwinkel.example", "Jan")
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ async def server() -> AsyncIterator[MastodonSandbox]:
         base = f"http://127.0.0.1:{sock.getsockname()[1]}/mastodon"
         account = Account("mastodon", "110", "stadpoldem", base)
         played = MastodonSandbox(account, {"token": "geheim"}, ledger=Ledger(), seed=1)
+        played.warned_share = 0.0
         app = Starlette(routes=[Mount("/mastodon", app=played.app())])
         config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
         listener = uvicorn.Server(config)
@@ -104,6 +106,54 @@ async def test_it_lists_conversations(server: MastodonSandbox, client: Mastodon)
     assert (talk.last_status.id, talk.last_status.visibility) == (native, "direct")
 
 
+async def test_it_reads_timelines(server: MastodonSandbox, client: Mastodon) -> None:
+    noise = await server.act(Act("noise", MIA, "spannend #Politie247"))
+    mention = await server.act(Act("mention", MIA, "@stadpoldem wie was dat? #politie247"))
+
+    home = await asyncio.to_thread(client.timeline_home)
+    tag = await asyncio.to_thread(client.timeline_hashtag, "politie247", limit=1)
+    rest = await asyncio.to_thread(client.fetch_remaining, tag)
+
+    assert [status.id for status in home] == [mention]
+    assert [status.id for status in rest] == [mention, noise]
+
+
+async def test_it_reads_a_thread(server: MastodonSandbox, client: Mastodon) -> None:
+    asked = await server.act(Act("mention", MIA, "@stadpoldem mag ik parkeren op zondag?"))
+    answer = await asyncio.to_thread(
+        client.status_post, "Dat mag.", in_reply_to_id=asked, spoiler_text="parkeren"
+    )
+    thanks = await server.act(Act("reply", MIA, "dank je", target=answer.id))
+
+    context = await asyncio.to_thread(client.status_context, answer.id)
+
+    assert answer.spoiler_text == "parkeren"
+    assert [status.id for status in context.ancestors] == [asked]
+    assert [status.id for status in context.descendants] == [thanks]
+
+
+async def test_it_finds_people(server: MastodonSandbox, client: Mastodon) -> None:
+    await server.act(Act("mention", JAN, "@stadpoldem dag"))
+
+    found = await asyncio.to_thread(client.account_search, "jan")
+    looked_up = await asyncio.to_thread(client.account_lookup, JAN.handle)
+    searched = await asyncio.to_thread(client.search, "Jan", result_type="accounts")
+
+    assert [person.acct for person in found] == [JAN.handle]
+    assert looked_up.id == JAN.id
+    assert [person.id for person in searched.accounts] == [JAN.id]
+
+
+async def test_it_sees_quotes(server: MastodonSandbox, client: Mastodon) -> None:
+    ours = await asyncio.to_thread(client.status_post, "Vanavond op tv.")
+    native = await server.act(Act("quote", MIA, "kijken!", target=ours.id))
+
+    (told,) = await asyncio.to_thread(client.notifications, types=["quote"])
+
+    assert (told.type, told.status.id) == ("quote", native)
+    assert told.status.quote.quoted_status.id == ours.id
+
+
 class Heard(StreamListener):
     """Keeps what the stream tells."""
 
@@ -147,3 +197,21 @@ async def test_it_listens_to_the_user_stream(server: MastodonSandbox, client: Ma
     expected = ["mention", "status.update", "delete"]
     assert told == [*((name, native) for name in expected), ("update", own.id)]
     assert not handle.is_alive()
+
+
+async def test_it_listens_to_the_room(server: MastodonSandbox, client: Mastodon) -> None:
+    heard = Heard()
+    listen = client.stream_hashtag
+    handle = await asyncio.to_thread(listen, "politie247", heard, run_async=True)
+    try:
+        assert await asyncio.to_thread(heard.told.get, timeout=5) == ("beat", None)
+
+        native = await server.act(Act("noise", MIA, "spannend #Politie247"))
+        await server.act(Act("noise", MIA, "niets te zien"))
+        await server.act(Act("delete", MIA, target=native))
+
+        told = [await asyncio.to_thread(heard.told.get, timeout=5) for _ in range(2)]
+    finally:
+        server.streams.hang_up()
+        await asyncio.to_thread(handle.join, 5)
+    assert told == [("update", native), ("delete", native)]
