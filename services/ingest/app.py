@@ -8,7 +8,7 @@ import structlog
 from services.ingest.api import operator_routes, public_app, webhooks_of
 from services.ingest.cursors import Cursors, read_cursors
 from services.ingest.look_ups import LookUps
-from services.ingest.seen import Seen, fill
+from services.ingest.seen import Seen, filling
 from services.ingest.settings import Settings
 from services.ingest.streams import Means, Stream, running
 from services.ingest.telemetry import IngestMetrics
@@ -64,7 +64,7 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(listener(internal, settings.internal_bind))
         writing = await stack.enter_async_context(writer.run())
         known = await read_cursors(settings)
-        await fill(seen, settings)
+        await stack.enter_async_context(filling(seen, settings))
         asking = await stack.enter_async_context(look_ups.run())
         noting = await stack.enter_async_context(cursors.run())
         driven = await stack.enter_async_context(running(streams, known))

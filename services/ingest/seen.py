@@ -5,8 +5,9 @@ Jetstream tells every deletion of the network; only those of messages that enter
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 import msgspec
@@ -46,6 +47,8 @@ class Seen:
         self._platforms = frozenset(platforms)
         self._limit = limit
         self._ids: dict[tuple[str, str], dict[str, None]] = {}
+        self.filled = asyncio.Event()
+        """Set once the memory holds what can be had of earlier runs."""
 
     @property
     def watches(self) -> bool:
@@ -91,6 +94,18 @@ class Seen:
             del known[next(iter(known))]
 
 
+@contextlib.asynccontextmanager
+async def filling(seen: Seen, settings: KafkaSettings) -> AsyncIterator[None]:
+    """Fills the memory while the doors are open already; only what needs it waits."""
+    task = asyncio.create_task(fill(seen, settings), name="seen")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
 async def fill(seen: Seen, settings: KafkaSettings) -> None:
     """Reads the newest records of the intake topics into the memory, within `FILL_WITHIN_S`.
 
@@ -98,6 +113,7 @@ async def fill(seen: Seen, settings: KafkaSettings) -> None:
     is told. An absent Kafka ends it with a warning.
     """
     if not seen.watches:
+        seen.filled.set()
         return
     began = time.monotonic()
     consumer = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False)
@@ -114,6 +130,7 @@ async def fill(seen: Seen, settings: KafkaSettings) -> None:
             reason=type(error).__name__,
         )
     finally:
+        seen.filled.set()
         await consumer.stop()
 
 

@@ -258,9 +258,7 @@ class Stream:
     ) -> None:
         """Makes a group durable; only then its cursor counts."""
         told = doors.merged(parts)
-        parsed = self._means.seen.entering(told)
-        if len(parsed.heard) < len(told.heard):
-            self._means.metrics.unseen(self.key, len(told.heard) - len(parsed.heard))
+        parsed = await self._entering(told)
         trace = traceparent(None)
         records = doors.records(parsed, source=self.key, trace=trace, now=now)
         if records:
@@ -270,6 +268,15 @@ class Stream:
             self._means.seen.note(parsed)
             self._means.want(parsed)
         self._advance(cursor)
+
+    async def _entering(self, told: Parsed) -> Parsed:
+        """What a whole network told, without what concerns messages that never entered."""
+        if not any(one.if_seen for one in told.heard):
+            return told
+        await self._means.seen.filled.wait()
+        parsed = self._means.seen.entering(told)
+        self._means.metrics.unseen(self.key, len(told.heard) - len(parsed.heard))
+        return parsed
 
     def _advance(self, cursor: str | None) -> None:
         if cursor != self._cursor:

@@ -17,10 +17,11 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from services.ingest import calls, streams
 from services.ingest.framing import Lines
+from services.ingest.seen import Seen
 from services.ingest.streams import Means, Stream, running
 from services.ingest.telemetry import IngestMetrics
 from toog.contracts import dead
-from toog.contracts.events import Event
+from toog.contracts.events import Event, Kind
 from toog.contracts.topics import DEAD
 from toog.contracts.wire import header
 from toog.kit.errors import UnavailableError
@@ -99,6 +100,8 @@ class World:
         self.written: list[Outgoing] = []
         self.noted: list[str | None] = []
         self.away = False
+        self.seen = Seen(())
+        self.wanted: list[Parsed] = []
         self.registry = CollectorRegistry()
         self.base = f"http://127.0.0.1:{free_port()}"
 
@@ -148,7 +151,10 @@ class World:
     ) -> AsyncIterator[tuple[Stream, Counting]]:
         source = Counting(self.base, silence_s)
         async with httpx.AsyncClient(trust_env=False) as http:
-            means = Means(http, self.send, self._note, IngestMetrics(self.registry), Accounts([US]))
+            metrics = IngestMetrics(self.registry)
+            means = Means(
+                http, self.send, self._note, metrics, Accounts([US]), self.wanted.append, self.seen
+            )
             stream = Stream(source, US, Counted(), means)
             async with running([stream], {source.key: cursor}):
                 yield stream, source
@@ -343,3 +349,27 @@ async def test_a_websocket_is_a_stream_like_any_other(
 
     assert world.ids()[:6] == ["5", "11", "12", "13", "21", "22"]
     assert (world.counted("toog_source_reconnects_total", why="ended") or 0) >= 1
+
+
+async def test_of_a_whole_network_only_what_concerns_us_enters_and_the_rest_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(self: Counted, body: bytes, *, source: str, now: datetime, **_: object) -> Parsed:
+        number = int(body)
+        deletion = number > 100
+        heard = parse(self, b"%d" % number, source=source, now=now).heard[0]
+        kind: Kind = "deleted" if deletion else "created"
+        event = msgspec.structs.replace(heard.event, kind=kind, of=str(number - 100))
+        return Parsed((Heard(event, heard.key, if_seen=deletion),))
+
+    parse = Counted.parse
+    monkeypatch.setattr(Counted, "parse", told)
+    world.seen = Seen({"x"})
+    asyncio.get_running_loop().call_later(0.2, world.seen.filled.set)
+    world.served = lines(b"1\r\n102\r\n101\r\n2\r\n103\r\n", b"3\r\n", then=forever)
+
+    async with world.driven():
+        await until(lambda: "3" in world.ids())
+
+    assert world.ids() == ["1", "101", "2", "3"]
+    assert world.counted("toog_source_unseen_total") == 2
