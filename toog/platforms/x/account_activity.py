@@ -20,10 +20,10 @@ from toog.platforms.x.hearing import (
     Hearing,
     hear_signal,
 )
-from toog.platforms.x.legacy import Id, exact, translated
+from toog.platforms.x.legacy import translated
 from toog.platforms.x.lenient import read
 from toog.platforms.x.messages import hear, hear_deletion
-from toog.platforms.x.payloads import Known, User, users_by_id
+from toog.platforms.x.payloads import Id, Known, User, exact, users_by_id
 
 Fields = Mapping[str, msgspec.Raw]
 Read = Callable[[Hearing, Account, msgspec.Raw, Mapping[str, User]], Heard | None]

@@ -37,10 +37,10 @@ from toog.platforms.x.hearing import (
 )
 from toog.platforms.x.lenient import read
 from toog.platforms.x.messages import hear_post
+from toog.platforms.x.streams import ROOM_TAG
 
 SIGNATURE: Final = "x-twitter-webhooks-signature"
 SIGNATURE_OAUTH2: Final = "x-twitter-webhooks-signature-oauth2"
-ROOM_TAG: Final = "room:"
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str]) -> None:

@@ -12,29 +12,14 @@ from toog.platforms.x.payloads import (
     ABSENT,
     Attachments,
     Entities,
+    Id,
     Known,
     MediaItem,
     Post,
     ReferencedPost,
     User,
+    exact,
 )
-
-Id = str | int
-"""`id` is a number that many a JSON library rounds; `id_str` is exact where it is there."""
-
-
-class LegacyUser(msgspec.Struct):
-    """A v1.1 user."""
-
-    id: Id | None = None
-    id_str: str | None = None
-    screen_name: str | None = None
-    name: str | None = None
-
-    @property
-    def key(self) -> str | None:
-        """The user's id as text."""
-        return exact(self.id_str, self.id)
 
 
 class _Media(msgspec.Struct):
@@ -67,7 +52,7 @@ class Tweet(msgspec.Struct):
     full_text: str | None = None
     created_at: str | None = None
     lang: str | None = None
-    user: LegacyUser | None = None
+    user: User | None = None
     in_reply_to_status_id: Id | None = None
     in_reply_to_status_id_str: str | None = None
     in_reply_to_user_id: Id | None = None
@@ -83,18 +68,11 @@ class Tweet(msgspec.Struct):
     edit_history: _History | None = None
 
 
-def exact(text: str | None, number: Id | None) -> str | None:
-    """The id as text: as it was written where there is such a field, else the number."""
-    if text is not None:
-        return text
-    return None if number is None or isinstance(number, bool) else str(number)
-
-
 def translated(raw: msgspec.Raw) -> tuple[Post, Known, str | None] | None:
     """The post, what came along, and its time as written; None where it is no post."""
     tweet = read(Tweet, raw)
     id_ = exact(tweet.id_str, tweet.id) if tweet else None
-    if tweet is None or id_ is None:
+    if tweet is None or id_ is None or (tweet.text or tweet.full_text) is None:
         return None
     quoted = _nested(tweet.quoted_status)
     repeated = _nested(tweet.retweeted_status)
@@ -138,11 +116,9 @@ def _nested(raw: msgspec.Raw) -> Post | None:
     return Post(id=id_, author_id=tweet.user.key if tweet.user else None)
 
 
-def _users(user: LegacyUser | None) -> dict[str, User]:
+def _users(user: User | None) -> dict[str, User]:
     key = user.key if user else None
-    if user is None or key is None:
-        return {}
-    return {key: User(id=key, screen_name=user.screen_name, name=user.name)}
+    return {key: user} if user is not None and key is not None else {}
 
 
 def _pictures(pictures: _Pictures | None) -> dict[str, MediaItem]:

@@ -68,7 +68,7 @@ def _entities(entities: payloads.Entities, text: str) -> list[tuple[int | None, 
     if items is None:
         return [(None, Mention(handle)) for handle in found_in.handles(text)]
     found = [
-        (item.begins, Mention(handle, item.id or item.id_str))
+        (item.begins, Mention(handle, payloads.exact(item.id_str, item.id)))
         for item in items
         if (handle := item.username or item.screen_name)
     ]
@@ -84,7 +84,8 @@ def _prefix(
     without that, only leading handles that the parent explains. Of ours, none behind the first
     place where X reports an explicit mention or the parent is not known.
     """
-    found = _entities(post.entities or payloads.Entities(), post.text or "")
+    entities = post.entities or (post.note and post.note.entities)  # both begin alike
+    found = _entities(entities or payloads.Entities(), post.text or "")
     if post.display_text_range is not None and all(start is not None for start, _ in found):
         begins = post.display_text_range[0]
         prefix = [mention for start, mention in found if start is not None and start < begins]

@@ -12,6 +12,15 @@ import msgspec
 from toog.platforms.x.lenient import read
 
 ABSENT = msgspec.Raw(b"")
+Id = str | int
+"""v1.1's `id` is a number that many a JSON library rounds; `id_str` is exact where it is there."""
+
+
+def exact(text: str | None, id_: Id | None) -> str | None:
+    """The id as text: as it was written where there is such a field, else whatever `id` is."""
+    if text is not None:
+        return text
+    return None if id_ is None or isinstance(id_, bool) else str(id_)
 
 
 class Rule(msgspec.Struct, gc=False):
@@ -49,12 +58,18 @@ class Activity(msgspec.Struct):
 
 
 class User(msgspec.Struct, gc=False):
-    """A user as v2 (`username`) or v1.1 (`screen_name`) tells it."""
+    """A user as v2 (`username`) or v1.1 (`screen_name`, `id_str`) tells it."""
 
-    id: str | None = None
+    id: Id | None = None
+    id_str: str | None = None
     username: str | None = None
     screen_name: str | None = None
     name: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The user's id as text."""
+        return exact(self.id_str, self.id)
 
     @property
     def handle(self) -> str | None:
@@ -73,7 +88,7 @@ class MentionEntity(msgspec.Struct):
 
     username: str | None = None
     screen_name: str | None = None
-    id: str | None = None
+    id: Id | None = None
     id_str: str | None = None
     start: int | None = None
     indices: list[int] | None = None
@@ -215,7 +230,7 @@ class Known:
         posts = [post for one in (*includes.tweets, *includes.posts) if (post := read(Post, one))]
         media = [item for one in includes.media if (item := read(MediaItem, one))]
         return cls(
-            {user.id: user for user in users if user.id},
+            {key: user for user in users if (key := user.key)},
             {post.id: post for post in posts},
             {item.media_key: item for item in media},
         )
