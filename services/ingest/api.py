@@ -87,17 +87,20 @@ class Webhook:
         """Answers the platform's check with the first key that can: one path has one answer."""
         if self._keys and not request.query_params:
             return problem(400, "The parameters of the check are missing")
-        reason: Rejection = "not_configured"
+        forged = False
         for key in self._keys:
             try:
                 shake = self._door.handshake(request.query_params, key.secrets)
             except NotConfiguredError:
                 continue
             except ForgedError:
-                reason = "forged"
+                forged = True
             else:
                 return Response(shake.body, media_type=shake.media_type)
-        return self._rejected(_RejectedError(reason))
+        if not forged:
+            return self._rejected(_RejectedError("not_configured"))
+        self._metrics.rejected("forged")
+        return problem(403, "The check does not hold")
 
     async def take(self, request: Request) -> Response:
         """200 once Kafka has what the body holds; what cannot be read is a dead letter by then."""

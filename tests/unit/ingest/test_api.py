@@ -143,7 +143,7 @@ async def test_the_challenge_is_answered_with_the_secret(door: Door) -> None:
 
 async def test_a_challenge_without_token_is_a_mistake(door: Door) -> None:
     assert (await door.http.get("/webhooks/x")).status_code == 400
-    assert (await door.http.get("/webhooks/x?crc_token=")).status_code == 401
+    assert (await door.http.get("/webhooks/x?crc_token=")).status_code == 403
 
 
 async def test_while_kafka_is_away_x_is_asked_to_come_again(door: Door) -> None:
