@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -227,13 +228,12 @@ async def _asked(request: Request) -> dict[str, str]:
     asked = dict(request.query_params)
     if request.method != "POST":
         return asked
-    if "json" in request.headers.get("content-type", ""):
-        body = _object((await request.body()).decode(errors="replace"))
-        for name, value in body.items():
-            asked[name] = value if isinstance(value, str) else json.dumps(value)
-        return asked
-    form = await request.form()
-    return asked | {name: value for name, value in form.items() if isinstance(value, str)}
+    body = (await request.body()).decode(errors="replace")
+    if "json" not in request.headers.get("content-type", ""):
+        return asked | dict(parse_qsl(body))
+    for name, value in _object(body).items():
+        asked[name] = value if isinstance(value, str) else json.dumps(value)
+    return asked
 
 
 def _object(text: str | None) -> dict[str, object]:
