@@ -198,6 +198,7 @@ def test_notifications_without_account_or_status_are_signals() -> None:
         "severed_relationships",
     ]
     assert [event.id for event in told] == [f"mastodon:110:notification:{n}" for n in range(80, 85)]
+    assert {event.occurred_at for event in told} == {datetime(2026, 9, 14, 20, 30, tzinfo=UTC)}
 
 
 def test_gotosocial_writes_ulids() -> None:

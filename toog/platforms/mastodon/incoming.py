@@ -1,8 +1,8 @@
 """What Mastodon told us, as events: a piece of the user stream, a page, or a single object."""
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -197,7 +197,9 @@ def _notification(here: _Here, piece: _Piece) -> Heard:
         heard = _status(here, piece, status, quoting=notification.type == "quote")
         return heard or _signal(here, NOT_UNDERSTOOD, piece)
     id_ = event_id(PLATFORM, here.account_id, "notification", notification.id)
-    return _signal(here, notification.type, piece, id_, notification.account)
+    found = _signal(here, notification.type, piece, id_, notification.account)
+    at = moment_of(notification.created_at) or here.now
+    return replace(found, event=msgspec.structs.replace(found.event, occurred_at=at))
 
 
 def _conversation(here: _Here, piece: _Piece) -> Heard:
@@ -326,7 +328,7 @@ def _signal(
         signal=name if name in SIGNALS else NOT_UNDERSTOOD,
         platform=PLATFORM,
         account=here.account_id,
-        occurred_at=here.now.astimezone(UTC),
+        occurred_at=here.now,
         received_at=here.now,
         source=here.source,
         cleaned=piece.cleaned,

@@ -86,6 +86,7 @@ class Notification(msgspec.Struct, gc=False):
 
     id: Id
     type: str
+    created_at: str | None = None
     account: Actor | None = None
     status: msgspec.Raw = msgspec.Raw(NOTHING)
 
