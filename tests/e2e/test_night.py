@@ -108,6 +108,7 @@ def test_a_second_demo_in_the_same_folder_says_so_in_one_sentence(tmp_path: Path
         (["--for", "1"], "at least 5"),
         (["--for", "30", "--kill", "kafka"], "choose ingest"),
         (["--kill", "router"], "--for"),
+        (["--misbehave", "z:cut=1"], "begin with one of x, "),
     ],
 )
 def test_a_mistake_on_the_command_line_is_a_sentence_and_exit_code_2(
