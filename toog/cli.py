@@ -165,8 +165,10 @@ def explain(
         _fail(ValueError(f"{error.filename or file} cannot be read: {error.strerror}"))
     except (UnicodeDecodeError, PolicyError, ExplainError) as error:
         _fail(error)
-    for sentence in found.unread:
+    for sentence in found.unread[:20]:
         sys.stderr.write(f"toog: {sentence}\n")
+    if len(found.unread) > 20:
+        sys.stderr.write(f"toog: and {len(found.unread) - 20} more cannot be read\n")
     sys.stdout.buffer.write(msgspec.json.Encoder().encode_lines(found.lines))
     sys.stdout.buffer.flush()
 

@@ -20,6 +20,8 @@ from toog.platforms.clean import clean
 from toog.platforms.mastodon.sse import is_sse, server_sent
 from toog.platforms.table import PLATFORMS
 
+SORTED: Final = 1_000
+"""Of so many events of one page the place is looked for: more than any platform gives at once."""
 DOORS: Final[tuple[Door, ...]] = get_args(Door)
 
 _facts = msgspec.json.Decoder(Facts)
@@ -197,9 +199,9 @@ def _parse(
 def _in_payload_order(heard: tuple[Heard, ...], piece: bytes) -> list[Heard]:
     """Parsers give a page oldest first; its own order is told from where each object stands.
 
-    Where that is not told surely, the parser's order stays.
+    Where that is not told surely, or not in reasonable time, the parser's order stays.
     """
-    if len(heard) < 2:
+    if not 1 < len(heard) <= SORTED:
         return list(heard)
     text = clean(piece)[0]
     places = [text.find(bytes(one.event.raw)) for one in heard]

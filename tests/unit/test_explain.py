@@ -267,6 +267,16 @@ def test_a_wrong_policy_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert "policy.toml" in result.stderr
 
 
+def test_much_at_once_is_explained_in_time_and_not_everything_odd_is_told() -> None:
+    updates = [{"id": "1234567890321", "time": 1, "changes": [{"field": "x"}]}] * 3_000
+    body = json.dumps({"object": "page", "entry": updates}).encode() + b"\nodd" * 5_000
+
+    result = run("--platform", "facebook", "--me", "1234567890321", stdin=body)
+
+    assert len(lines(result)) == 3_000
+    assert result.stderr.splitlines()[-1] == "toog: and 4980 more cannot be read"
+
+
 FACEBOOK = "1234567890321:stadpoldem"
 INSTAGRAM = "17841405309211844:stadpoldem"
 BLUESKY = "did:plc:stadpoldem2demo2demo2dem:stadpoldem.test"
