@@ -14,8 +14,9 @@ from starlette.datastructures import QueryParams
 from toog.platforms.accounts import Account, Accounts, SourceConfig
 from toog.platforms.base import Heard
 from toog.platforms.playing import Act, ActKind, Citizen, Ledger
-from toog.platforms.x import incoming, sources
+from toog.platforms.x import incoming, sources, streams
 from toog.platforms.x.sandbox import XSandbox
+from toog.platforms.x.sandbox import activity as sandbox_activity
 from toog.platforms.x.sandbox import stream as sandbox_stream
 from toog.platforms.x.sandbox.rules import Rule, RuleError, read_rule
 from toog.platforms.x.sandbox.show import Asked
@@ -48,7 +49,7 @@ class Night:
         self.x = XSandbox(US, SECRETS, webhook_url=None, ledger=Ledger(), seed=1)
         self.told = Told()
         self.x._webhook = self.told  # type: ignore[assignment]  # keeps what a webhook would send
-        for value, tag in sources.rules(US.handle, ("politie247",)).items():
+        for value, tag in streams.rules(US.handle, ("politie247",)).items():
             self.x.stream.rules[value] = Rule(value, value, tag, read_rule(value))
         self.lines = self.x.stream.read(ASKED, 0)
 
@@ -91,6 +92,7 @@ def hear(body: bytes) -> list[Heard]:
 async def night(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Night]:
     monkeypatch.setattr(sandbox_stream, "TWICE_SHARE", 0)
     monkeypatch.setattr(sandbox_stream, "LATER_SHARE", 0)
+    monkeypatch.setattr(sandbox_activity, "SIGN_SHARE", 0)
     night = Night()
     assert await night.line() == b"\r\n"
     yield night
@@ -176,7 +178,10 @@ class TestTold:
         assert (quote.event.surface, quote.room) == ("quote", True)
         assert quote.event.quotes is not None
         assert quote.event.quotes.author == "1111"
-        assert [body["data"]["event_type"] for _, body in night.told.bodies] == ["post.create"]
+        kinds = [body["data"]["event_type"] for _, body in night.told.bodies]
+        assert kinds == ["post.create", "post.quote.create"]
+        assert night.heard()[-1].event.id == quote.event.id
+        assert night.heard()[-1].event.quotes == quote.event.quotes
 
     async def test_an_edit_is_a_new_version_by_the_stream(self, night: Night) -> None:
         first = await night.does("mention", "@StadPolDem glas op straat")
@@ -375,3 +380,84 @@ async def test_ids_look_like_those_of_x_and_only_grow(night: Night) -> None:
 
     assert {len(id_) for id_ in ids} == {19}
     assert all(int(a) < int(b) for a, b in itertools.pairwise(ids))
+
+
+class TestActivities:
+    """The X Activity API by stream, and the small signs of life."""
+
+    async def play(self, x: XSandbox) -> None:
+        post = x.say("Straks op tv").id
+        await x.act(Act("quote", AN, "kijken!", target=post))
+        await x.act(Act("dm", AN, "bent u daar?"))
+        x.write(Person(AN.id, AN.handle, AN.name), "Jazeker.")
+
+    async def test_the_stream_tells_what_a_webhook_is_told(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sandbox_activity, "SIGN_SHARE", 1)
+        x = XSandbox(US, SECRETS, webhook_url=None, ledger=Ledger(), seed=1)
+        lines = x.activities.read(0)
+        assert await anext(lines) == b"\r\n"
+
+        await self.play(x)
+        x.activities.hang_up()
+        told = [json.loads(line)["data"]["event_type"] async for line in self.again(x)]
+
+        assert told == [
+            "post.create",
+            "post.quote.create",
+            "like.create",
+            "dm.indicate_typing",
+            "dm.received",
+            "dm.sent",
+            "dm.read",
+        ]
+        await lines.aclose()
+
+    async def again(self, x: XSandbox) -> AsyncIterator[bytes]:
+        """What a reader that comes back is told, until all has come again."""
+        lines = x.activities.read(5)
+        async for line in lines:
+            if line.strip():
+                yield line
+                if b'"dm.read"' in line:
+                    break
+        await lines.aclose()
+
+    async def test_what_was_read_once_is_owed_under_the_ids_that_toog_gives(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sandbox_activity, "SIGN_SHARE", 1)
+        x = XSandbox(US, SECRETS, webhook_url=None, ledger=Ledger(), seed=1)
+        lines = x.activities.read(0)
+        await anext(lines)
+
+        await self.play(x)
+        heard = [h for _ in range(7) for h in hear(await anext(lines))]
+
+        assert {h.event.id for h in heard} == x.ledger.played == set(x.ledger.sent_at)
+        assert [h.event.signal for h in heard if h.event.signal] == ["like", "typing", "read"]
+        await lines.aclose()
+
+    async def test_signs_are_few_and_the_same_for_the_same_seed(self) -> None:
+        def signs() -> list[bool]:
+            signs = sandbox_activity.Signs(Person("1111", "StadPolDem", "S"), 7)
+            return [signs.typing(Person("22", "an_a", "A")) is not None for _ in range(200)]
+
+        first, second = signs(), signs()
+
+        assert first == second
+        assert 5 <= sum(first) <= 50
+
+    async def test_two_may_read_and_silence_is_broken(self) -> None:
+        x = XSandbox(US, SECRETS, webhook_url=None, ledger=Ledger(), seed=1)
+        x.activities.heartbeat_s = 0.01
+        one, two = x.activities.read(0), x.activities.read(0)
+
+        assert [await anext(one) for _ in range(2)] == [b"\r\n"] * 2
+        assert not x.activities.full
+        await anext(two)
+        assert x.activities.full
+        await one.aclose()
+        assert not x.activities.full
+        await two.aclose()

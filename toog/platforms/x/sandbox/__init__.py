@@ -1,8 +1,8 @@
 """X, played for one account of ours: signed webhooks, a filtered stream, posts and messages taken.
 
 It tells what X tells and no more: an activity event for an explicit mention, a direct reply, a
-message or what we did ourselves; everything else only to whom a stream rule matches; nothing when
-a citizen deletes.
+quote of ours, a message, or what we did ourselves, now and then a like or that somebody types or
+has read; everything else only to whom a stream rule matches; nothing when a citizen deletes.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from toog.contracts.ids import deletion_id, edit_id, event_id
 from toog.platforms.accounts import Account
 from toog.platforms.playing import Act, Citizen, Ledger, SeenReply
 from toog.platforms.x.hearing import PLATFORM
+from toog.platforms.x.sandbox.activity import ActivityStream, Signs
 from toog.platforms.x.sandbox.api import x_app
 from toog.platforms.x.sandbox.limits import Door, Limit
 from toog.platforms.x.sandbox.show import Json, deletion_activity, dm_activity, post_activity
@@ -56,6 +57,8 @@ class XSandbox:
         self.door = Door(secrets)
         self.posts, self.messages = Limit(post_limit), Limit(dm_limit)
         self._webhook = Webhook(webhook_url, secrets, ledger, self._random) if webhook_url else None
+        self.activities = ActivityStream(ledger, owed=webhook_url is None)
+        self._signs = Signs(self.us, seed)
         self._said: deque[str] = deque(maxlen=REMEMBERED_TEXTS)
 
     def app(self) -> Starlette:
@@ -70,6 +73,7 @@ class XSandbox:
             await asyncio.Event().wait()
         finally:
             self.stream.hang_up()
+            self.activities.hang_up()
 
     async def act(self, act: Act) -> str | None:
         """Somebody does this; the native id of the message, or None when it makes none.
@@ -81,6 +85,7 @@ class XSandbox:
         if act.kind == "own_post":
             return self.say(act.text, parent=target, language=act.language).id
         if act.kind == "dm":
+            self._show(self._signs.typing(citizen))
             return self._message(self.world.write(citizen, self.us, act.text)).id
         if act.kind in {"noise", "mention"}:
             return self._publish(self.world.say(citizen, act.text, language=act.language)).id
@@ -88,7 +93,9 @@ class XSandbox:
             return None
         if act.kind in {"edit", "delete", "own_delete"}:
             return self._change(act, self.us if act.kind == "own_delete" else citizen, target)
-        return self._publish(self._refer(act, citizen, target)).id
+        made = self._publish(self._refer(act, citizen, target)).id
+        self._show(self._signs.like(citizen, target))
+        return made
 
     def _person(self, citizen: Citizen) -> Person:
         return self.world.meet(Person(citizen.id, citizen.handle, citizen.name))
@@ -125,7 +132,9 @@ class XSandbox:
 
     def write(self, recipient: Person, text: str) -> Message:
         """We send a direct message."""
-        return self._message(self.world.write(self.us, recipient, text))
+        message = self._message(self.world.write(self.us, recipient, text))
+        self._show(self._signs.read(message))
+        return message
 
     def remove(self, post: Post) -> None:
         """A post is taken back; X tells us of our own only."""
@@ -167,7 +176,7 @@ class XSandbox:
         return post
 
     def _activities(self, post: Post) -> list[str]:
-        """An explicit mention, and a direct reply to us, are two subscriptions: one post may be both."""
+        """Explicit mention, direct reply to us, quote of us: each a subscription; one post may be all."""
         if post.author.id == self.us.id:
             return ["post.create"]
         kinds = []
@@ -175,6 +184,9 @@ class XSandbox:
             kinds.append("post.mention.create")
         if post.answers is not None and post.answers.id == self.us.id:
             kinds.append("post.reply.create")
+        quoted = self.world.find(post.quoted)
+        if quoted is not None and quoted.author.id == self.us.id:
+            kinds.append("post.quote.create")
         return kinds
 
     def _message(self, message: Message) -> Message:
@@ -184,8 +196,14 @@ class XSandbox:
         return message
 
     def _tell(self, told: str, body: Json) -> None:
+        """A subscription with a webhook is told to it and to an open stream: two copies."""
         if self._webhook is not None:
             self._webhook.put(told, body)
+        self.activities.publish(told, body)
+
+    def _show(self, sign: tuple[str, Json] | None) -> None:
+        if sign is not None:
+            self._tell(*sign)
 
     def _post_event(self, native: str) -> str:
         return event_id(PLATFORM, self.us.id, "post", native)

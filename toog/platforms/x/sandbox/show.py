@@ -106,14 +106,14 @@ def post_activity(kind: str, us: Person, post: Post, random: Random) -> Json:
     if kind == "post.mention.create":
         users = [show_person(post.author), show_person(us)]
         includes = {"users": users, "tweets": [payload]}
-    return _activity(kind, us, payload, random, includes)
+    return activity(kind, us, payload, random, includes)
 
 
 def deletion_activity(us: Person, post: Post, random: Random) -> Json:
     """`post.delete`: two ids, and the user wrapped in `data`."""
     payload: Json = {"id": post.id, "author_id": post.author.id}
     includes: Json = {"users": [{"data": show_person(post.author)}]}
-    return _activity("post.delete", us, payload, random, includes)
+    return activity("post.delete", us, payload, random, includes)
 
 
 def dm_activity(kind: str, us: Person, message: Message, random: Random) -> Json:
@@ -132,11 +132,11 @@ def dm_activity(kind: str, us: Person, message: Message, random: Random) -> Json
     people = (message.sender, message.recipient)
     users = {person.id: {"data": show_person(person)} for person in people}
     payload: Json = {"direct_message_events": [event], "users": users}
-    return _activity(kind, us, payload, random, None)
+    return activity(kind, us, payload, random, None)
 
 
-def _activity(kind: str, us: Person, payload: Json, random: Random, includes: Json | None) -> Json:
-    """`event_uuid` is per delivery and now and then negative, as X's own samples show."""
+def activity(kind: str, us: Person, payload: Json, random: Random, includes: Json | None) -> Json:
+    """A delivery; its `event_uuid` is its own and now and then negative, as X's samples show."""
     data: Json = {
         "event_uuid": str(random.getrandbits(64) - 2**63),
         "filter": {"user_id": us.id},

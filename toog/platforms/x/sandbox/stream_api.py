@@ -41,6 +41,7 @@ def stream_routes(sandbox: "XSandbox") -> list[Route]:
         Route("/2/tweets/search/stream/rules", api.rules),
         Route("/2/tweets/search/stream/rules", api.change, methods=["POST"]),
         Route("/2/tweets/search/stream", api.stream),
+        Route("/2/activity/stream", api.activities),
     ]
 
 
@@ -121,15 +122,32 @@ class _StreamApi:
                 connection_issue="RuleConfigurationIssue",
             )
         if not await self._stream.free():
-            body = {
-                "title": "ConnectionException",
-                "detail": "This stream is currently at the maximum allowed connection limit.",
-                "connection_issue": "TooManyConnections",
-                "type": f"{_PROBLEMS}/streaming-connection",
-            }
-            return JSONResponse(body, 429)
+            return _too_many()
         lines = self._stream.read(Asked.of(request.query_params), int(minutes))
         return StreamingResponse(lines, media_type="application/json")
+
+    async def activities(self, request: Request) -> Response:
+        """The X Activity API by stream: two connections, at most five minutes of backfill."""
+        closed = self._x.door.closed(request, app=True, user=False)
+        if closed is not None:
+            return closed
+        minutes = request.query_params.get("backfill_minutes", "0")
+        if not minutes.isdecimal() or int(minutes) * 60 > KEPT_S:
+            return problem(400, "The `backfill_minutes` query parameter must be 0 to 5.")
+        if self._x.activities.full:
+            return _too_many()
+        lines = self._x.activities.read(int(minutes))
+        return StreamingResponse(lines, media_type="application/json")
+
+
+def _too_many() -> JSONResponse:
+    body = {
+        "title": "ConnectionException",
+        "detail": "This stream is currently at the maximum allowed connection limit.",
+        "connection_issue": "TooManyConnections",
+        "type": f"{_PROBLEMS}/streaming-connection",
+    }
+    return JSONResponse(body, 429)
 
 
 def _shown(rule: Rule) -> Json:
