@@ -189,7 +189,8 @@ class _Api:
 
     def _subscriptions(self, method: str, given: Mapping[str, Any]) -> Json:
         if method == "POST":
-            self._subscribed = set(str(given.get("subscribed_fields", "")).split(",")) - {""}
+            names = re.findall(r"\w+", str(given.get("subscribed_fields", "")))
+            self._subscribed = set(names)
         elif method == "DELETE":
             self._subscribed = set()
         else:
