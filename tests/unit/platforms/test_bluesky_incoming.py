@@ -124,6 +124,8 @@ def test_other_reasons_are_signals_under_their_name() -> None:
         ("signal", "starterpack-joined"),
         ("signal", "not_understood"),
     ]
+    assert {e.author for e in signals} == {Author(MIA, "mia.test")}
+    assert signals[0].occurred_at == datetime(2026, 5, 25, 14, 25, 0, 123000, UTC)
 
 
 def test_a_notification_that_was_read_meanwhile_is_the_same_one() -> None:

@@ -151,7 +151,14 @@ def _view(here: Here, told: Told) -> Heard | None:
         name = view.reason if view.reason in REASONS else NOT_UNDERSTOOD
         # The same notification is shown again once it counts as read: its bytes are no name.
         known = f"{view.uri}:{view.reason}" if 0 < len(view.uri) <= URI_CHARS else None
-        return _signal(here, name, told, known, view.author)
+        return _signal(
+            here,
+            name,
+            told,
+            native=known,
+            actor=view.author,
+            at=when(view.indexed_at, here.now),
+        )
     raw = view.record if view.record != NOTHING else view.value
     record, address = part(raw, Record), read_uri(view.uri)
     if record is None or address is None or address.collection != POST:
@@ -168,17 +175,17 @@ def _line(here: Here, told: Told) -> Heard | None:
     if line is None:
         return None
     if line.kind in {"identity", "account"}:
-        return _signal(here, line.kind, told, None, Actor(line.did))
+        return _signal(here, line.kind, told, actor=Actor(line.did), at=_time(here, line))
     if line.kind != "commit" or line.commit is None:
         return None
     if line.commit.collection != POST:
         name = COLLECTIONS.get(line.commit.collection, OTHER_COLLECTION)
-        return _signal(here, name, told, None, Actor(line.did))
+        return _signal(here, name, told, actor=Actor(line.did), at=_time(here, line))
     return _commit(here, told, line, line.commit)
 
 
 def _commit(here: Here, told: Told, line: Line, commit: Commit) -> Heard | None:
-    uri, at = post.address(line.did, commit.rkey), from_micros(line.time_us, here.now)
+    uri, at = post.address(line.did, commit.rkey), _time(here, line)
     if uri is None:
         return None
     if commit.operation == "delete":
@@ -214,24 +221,37 @@ def _heard(event: Event, here: Here, *, room: bool = False, if_seen: bool = Fals
     return Heard(event, key, room=room, if_seen=if_seen)
 
 
+def _time(here: Here, line: Line) -> datetime:
+    return from_micros(line.time_us, here.now)
+
+
 def _signal(
-    here: Here, name: str, told: Told, native: str | None = None, actor: Actor | None = None
+    here: Here,
+    name: str,
+    told: Told,
+    *,
+    native: str | None = None,
+    actor: Actor | None = None,
+    at: datetime | None = None,
 ) -> Heard:
     id_ = (
         event_id(PLATFORM, here.account_id, "notification", native)
         if native
         else signal_id(PLATFORM, here.account_id, told.data)
     )
+    author = Author(actor.did, actor.handle) if actor and actor.did else None
     event = Event(
         id=id_,
         kind="signal",
         signal=name,
         platform=PLATFORM,
         account=here.account_id,
-        occurred_at=here.now,
+        author=author,
+        own=author is not None and here.ours(author.id),
+        occurred_at=at or here.now,
         received_at=here.now,
         source=here.source,
         cleaned=told.cleaned,
         raw=msgspec.Raw(told.data),
     )
-    return Heard(event, citizen_key(PLATFORM, here.account_id, actor.did if actor else id_))
+    return Heard(event, citizen_key(PLATFORM, here.account_id, author.id if author else id_))
