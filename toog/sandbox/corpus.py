@@ -13,7 +13,18 @@ from random import Random
 from typing import Final, Literal
 
 Language = Literal["nl", "fr", "en"]
-Sort = Literal["noise", "mention", "dm", "reply", "bystander", "quote", "edit", "own_post", "robot"]
+Sort = Literal[
+    "noise",
+    "mention",
+    "dm",
+    "visitor_post",
+    "reply",
+    "bystander",
+    "quote",
+    "edit",
+    "own_post",
+    "robot",
+]
 
 LANGUAGES: Final[tuple[Language, ...]] = ("nl", "fr", "en")
 MAX_WEIGHT: Final = 280

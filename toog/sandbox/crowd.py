@@ -28,7 +28,7 @@ _SORTS: Final[Mapping[ActKind, Sort]] = {
     "bystander": "bystander",
     "quote": "quote",
     "edit": "edit",
-    "visitor_post": "dm",
+    "visitor_post": "visitor_post",
     "story_reply": "reply",
     "story_mention": "mention",
 }

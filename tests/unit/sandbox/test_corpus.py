@@ -10,7 +10,7 @@ from toog.sandbox.corpus import LANGUAGES, MAX_WEIGHT, load_corpus, load_names, 
 
 CORPORA = load_corpus()
 GIVEN = {"us": "@StadPolDem", "tag": "#politie247", "friend": "@tine_fietsbel", "ref": "0" * 16}
-SORTS = ("noise", "mention", "dm", "reply", "bystander", "quote", "edit", "robot")
+SORTS = ("noise", "mention", "dm", "visitor_post", "reply", "bystander", "quote", "edit", "robot")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -48,7 +48,7 @@ def test_a_mention_names_us(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_reply_a_bystander_and_a_dm_do_not_name_us(language: str) -> None:
-    for sort in ("dm", "reply", "bystander", "quote"):
+    for sort in ("dm", "visitor_post", "reply", "bystander", "quote"):
         assert all("{us}" not in t for t in CORPORA[language].templates[sort])
 
 
