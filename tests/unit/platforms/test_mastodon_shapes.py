@@ -135,6 +135,11 @@ def test_a_conversation_without_a_last_word_is_a_signal() -> None:
     assert (event.kind, event.signal) == ("signal", "conversation")
 
 
+@pytest.mark.parametrize("odd", [{"type": "mention", "id": 5}, {"last_status": {"id": "5"}}, []])
+def test_what_is_no_whole_object_is_not_understood(odd: Any) -> None:
+    assert [found.event.signal for found in heard([odd, odd])] == ["not_understood"] * 2
+
+
 def test_a_remote_reply_tells_the_forms_handles_from_the_typed_ones() -> None:
     event = one(sample("made/reply_remote_idn"))
 
@@ -158,6 +163,17 @@ def test_a_domain_is_one_in_either_spelling(written: str) -> None:
     }
 
     assert one(told).reply_prefix == (Mention("jan@bücherwinkel.example", "330"),)
+
+
+@pytest.mark.parametrize("odd", ["ü..example", "ü" * 80 + ".example", "ü" * 300])
+def test_a_domain_that_is_none_is_compared_as_it_is(odd: str) -> None:
+    told = sample("made/reply_remote_idn")
+    told["status"] |= {
+        "content": f"<p><a href='x'>@jan@{odd}</a> ja</p>",
+        "mentions": [{"id": "330", "acct": f"jan@{odd}", "username": "jan"}],
+    }
+
+    assert one(told).reply_prefix == (Mention(f"jan@{odd}", "330"),)
 
 
 def test_a_quote_of_ours_is_a_message_that_quotes_us() -> None:

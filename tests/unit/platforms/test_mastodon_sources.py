@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from toog.contracts.events import Event
@@ -260,7 +261,9 @@ def test_frames_move_the_cursor_as_events_do(frame: Any, taken: int, cursor: str
     assert (item if taken else None, cursor) == source.read_item(item, "2", NOW)
 
 
-@pytest.mark.parametrize("item", [b"[" * 20_000, b"\xff", b"", b'{"event": 5}'])
+@pytest.mark.parametrize(
+    "item", [b"[" * 20_000, b'{"x":' + b"[" * 20_000, b"\xff", b"", b'{"event": 5}']
+)
 def test_an_odd_frame_is_handed_on(item: bytes) -> None:
     (source,) = sources(account("user_websocket"), {"token": "geheim"})
 
@@ -296,6 +299,8 @@ def test_the_room_is_a_stream_for_each_hashtag() -> None:
 def test_what_the_room_brings_names_its_stream() -> None:
     source = room()
     assert source.read_item(b"event: filters_changed\ndata: undefined", "2", NOW) == (None, "2")
+    for odd in (b"event: update\ndata: {", b"event: delete\ndata: 5"):
+        assert source.read_item(odd, "2", NOW)[1] == "2"
     status = {"id": "9", "account": {"id": "220"}}
     frame = {"stream": ["hashtag", "Politie247"], "event": "update", "payload": json.dumps(status)}
     sse = b"event: update\ndata: " + json.dumps(status).encode() + b"\n"
@@ -341,3 +346,5 @@ def test_a_status_is_looked_up_by_its_id() -> None:
     assert asked.headers == {"Authorization": "Bearer geheim"}
     with pytest.raises(NotConfiguredError):
         look_up(event, account(), {})
+    unnamed = msgspec.structs.replace(event, native=None)
+    assert look_up(unnamed, account(), {"token": "geheim"}) is None

@@ -1,6 +1,7 @@
 """One Mastodon status as an event: who speaks to whom, what the person wrote, where it belongs."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, cast, get_args
 
@@ -109,10 +110,8 @@ def _alike(handle: str) -> str:
     """The handle in any case, its domain as DNS writes it: `münchen.example` is `xn--…`."""
     name, _, domain = handle.casefold().partition("@")
     if not domain.isascii() and len(domain) <= _LONGEST_DOMAIN:
-        try:
+        with suppress(UnicodeError):
             domain = domain.encode("idna").decode()
-        except UnicodeError:
-            return f"{name}@{domain}"
     return f"{name}@{domain}"
 
 
