@@ -19,6 +19,8 @@ from support.parsing import (
     without,
 )
 
+from toog.platforms.base import Parsed
+
 DEEP: Final = 10_000
 LARGE: Final = 8 * 1024 * 1024
 LARGE_WITHIN_S: Final = 4.0
@@ -101,6 +103,30 @@ def test_a_cut_sample_is_never_raised(platform: str, name: str, value: Any) -> N
     body = body_of(value)
     for number in range(1, 24):
         holds(platform, body[: len(body) * number // 24], twice=False)
+
+
+@every_sample
+@pytest.mark.parametrize("odd", [b"\x00", b"\xff", b"\xed\xa0\xbd", b"\\u0000", b"\\ud83d"])
+def test_odd_bytes_in_a_sample(platform: str, name: str, value: Any, odd: bytes) -> None:
+    body = body_of(value)
+    for number in range(12):
+        place = len(body) * number // 12
+        holds(platform, body[:place] + odd + body[place:], twice=False)
+
+
+@every_object
+def test_one_odd_update_never_costs_the_others(platform: str, name: str, value: Any) -> None:
+    messages = message_ids(holds(platform, body_of(value)))
+    for at in [(), *paths(value)]:
+        items = found(value, at)
+        if isinstance(items, list) and any(isinstance(item, dict) for item in items):
+            more = [None, 7, "zo maar", [], {}, *items, {"id": {}}, True]
+            body = body_of(replaced(value, at, more))
+            assert messages <= message_ids(holds(platform, body, twice=False)), at
+
+
+def message_ids(parsed: Parsed) -> set[str]:
+    return {heard.event.id for heard in parsed.heard if heard.event.kind != "signal"}
 
 
 @every_platform
