@@ -114,7 +114,8 @@ def _heard(hearing: Hearing, raw: msgspec.Raw) -> Iterator[Heard]:
     elif "entry" in given:
         yield from _delivery(hearing, given, raw)
     elif any(name in given for name in UPDATES):
-        yield from _entry(hearing, given, raw)
+        asked = hearing.account.id if hearing.account else None
+        yield from _entry(hearing.of_page(_named(given)[0] or asked, None), given, raw)
     elif "data" in given:
         for item in raws(given["data"]) or [raw]:
             yield from _one(hearing, item)
@@ -150,8 +151,13 @@ def _delivery(
         if about is None:
             yield hear_signal(replace(hearing, account=None), NOT_UNDERSTOOD, entry)
             continue
-        named: Fields = {name: decode(about[name]) for name in ("id", "time") if name in about}
-        yield from _entry(hearing.of_page(id_(named), named.get("time")), about, entry)
+        yield from _entry(hearing.of_page(*_named(about)), about, entry)
+
+
+def _named(about: Mapping[str, msgspec.Raw]) -> tuple[str | None, object]:
+    """Whose page an entry is about, and when it was sent."""
+    told: Fields = {name: decode(about[name]) for name in ("id", "time") if name in about}
+    return id_(told), told.get("time")
 
 
 def _entry(hearing: Hearing, about: Mapping[str, msgspec.Raw], raw: msgspec.Raw) -> Iterator[Heard]:

@@ -81,9 +81,7 @@ class _Api:
             raise GraphError(104, "An access token is required to request this resource.")
         secrets = self._f.secrets
         if not hmac.compare_digest(token.encode(), secrets["page_token"].encode()):
-            raise GraphError(
-                190, "Invalid OAuth access token - Cannot parse access token", status=401
-            )
+            raise GraphError(190, "Invalid OAuth access token - Cannot parse access token")
         proof = given.get("appsecret_proof")
         key = secrets["app_secret"].encode()
         if proof is not None and proof != hmac.new(key, token.encode(), "sha256").hexdigest():
@@ -120,9 +118,7 @@ class _Api:
                 return self._subscriptions(method, given)
         if found is not None:
             return read.listed(found, given, str(request.url.replace(query="")))
-        raise GraphError(
-            100, f"(#100) Tried accessing nonexisting field ({edge}) on node", subcode=None
-        )
+        raise GraphError(100, f"(#100) Tried accessing nonexisting field ({edge}) on node")
 
     def _said(self, node: str) -> Post | Comment:
         thing = self._world.find(node)

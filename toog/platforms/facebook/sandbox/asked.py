@@ -20,18 +20,16 @@ _DEEPEST: Final = 8
 class GraphError(Exception):
     """What Graph says instead of an answer (docs/graph-api/guides/error-handling)."""
 
-    def __init__(
-        self, code: int, message: str, *, subcode: int | None = None, status: int = 400
-    ) -> None:
+    def __init__(self, code: int, message: str, *, subcode: int | None = None) -> None:
         super().__init__(message)
-        self.code, self.message, self.subcode, self.status = code, message, subcode, status
+        self.code, self.message, self.subcode = code, message, subcode
 
     def answer(self, trace: str) -> JSONResponse:
-        """The error body; nearly always with status 400."""
+        """The error body; Graph's status is 400 for nearly everything."""
         error: Json = {"message": self.message, "type": "OAuthException", "code": self.code}
         if self.subcode is not None:
             error["error_subcode"] = self.subcode
-        return JSONResponse({"error": error | {"fbtrace_id": trace}}, self.status)
+        return JSONResponse({"error": error | {"fbtrace_id": trace}}, 400)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ BATCH: Final = 40
 TWICE_SHARE: Final = 0.02
 LATER_SHARE: Final = 0.03
 LATER_S: Final = 0.2
-TRIES: Final = 12
-RETRY_S: Final = (0.2, 20.0)
-"""Meta tries again at once, then ever more rarely for 36 hours; here for about two minutes."""
+TRIES: Final = 24
+RETRY_S: Final = (0.2, 5.0)
+"""Meta tries again at once, then ever more rarely for 36 hours; here for a minute and a half."""
 CHECKS: Final = 1_000
 _CHECK_WAIT_S: Final = (0.1, 2.0)
 
