@@ -21,8 +21,9 @@ from xdk.direct_messages.models import CreateByParticipantIdRequest
 from xdk.posts.models import CreateRequest
 from xdk.stream.models import UpdateRulesRequest
 
-from toog.platforms.accounts import Account, SourceConfig
-from toog.platforms.base import Answer, Refused, Reply, Sent
+from toog.contracts.events import Author
+from toog.platforms.accounts import Account, Accounts, SourceConfig
+from toog.platforms.base import Answer, Heard, Refused, Reply, Sent, look_up_source
 from toog.platforms.base import Request as Asked
 from toog.platforms.playing import Act, ActKind, Citizen, Ledger
 from toog.platforms.x import incoming, outgoing, sources
@@ -201,9 +202,21 @@ class TestOfficialClient:
 async def sent(base: str, request: Asked) -> Answer:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.request(
-            request.method, request.url, headers=dict(request.headers), json=request.json
+            request.method,
+            request.url,
+            params=list(request.params),
+            headers=dict(request.headers),
+            json=request.json,
         )
     return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+
+def parse(body: bytes, account: Account, source: str = "x:1111:test") -> tuple[Heard, ...]:
+    parsed = incoming.parse(
+        body, accounts=Accounts([account]), account=account, source=source, now=datetime.now(UTC)
+    )
+    assert parsed.unreadable == ()
+    return parsed.heard
 
 
 class TestOwnRequests:
@@ -298,6 +311,76 @@ class TestOwnRequests:
                 if said in got:
                     break
         return got, cursor
+
+    async def test_mentions_are_paged_since_the_newest_one(self, x: XSandbox, base: str) -> None:
+        us = Account("x", "1111", "StadPolDem", base, (), (SourceConfig("mentions"),))
+        (source,) = sources.sources(us, SECRETS)
+        heard: list[str] = []
+        cursor: str | None = None
+        told: list[str] = []
+        for count in (3, 0, 120):
+            told += [await act(x, "mention", f"@StadPolDem {count} {n}") for n in range(count)]
+            source.prepare(None)
+            more = True
+            pages: list[list[str]] = []
+            while more and (request := source.page(cursor)) is not None:
+                page = source.read_page(await sent(base, request), cursor)
+                cursor, more = page.cursor, page.more
+                parsed = [h for item in page.items for h in parse(item, us)]
+                pages.append([h.event.native or "" for h in parsed])
+                assert {h.event.author.handle for h in parsed if h.event.author} <= {"an_a"}
+            heard += [native for one in reversed(pages) for native in one]
+
+        assert heard == told
+        assert cursor == told[-1]
+
+    async def test_the_activity_stream_tells_messages_too(self, x: XSandbox, base: str) -> None:
+        us = Account("x", "1111", "StadPolDem", base, (), (SourceConfig("activity_stream"),))
+        (source,) = sources.sources(us, SECRETS)
+        cursor: str | None = None
+        for said in ("een?", "twee?"):
+            if cursor is not None:
+                await act(x, "dm", said)
+            got, cursor = await self._activities(x, source, cursor, said)
+            assert said in got
+
+    async def _activities(
+        self, x: XSandbox, source: Any, cursor: str | None, said: str
+    ) -> tuple[list[str], str | None]:
+        request = source.stream(cursor, datetime.now(UTC))
+        got: list[str] = []
+        async with (
+            httpx.AsyncClient(trust_env=False) as client,
+            client.stream(
+                "GET", request.url, params=list(request.params), headers=dict(request.headers)
+            ) as answer,
+        ):
+            assert answer.status_code == 200
+            if cursor is None:
+                await act(x, "dm", said)
+            async for line in answer.aiter_lines():
+                body, cursor = source.read_item(line.encode(), cursor, datetime.now(UTC))
+                if body is not None:
+                    got += [h.event.text for h in parse(body, Account("x", "1111", "", base))]
+                if said in got:
+                    break
+        return got, cursor
+
+    async def test_a_missing_author_is_looked_up(self, x: XSandbox, base: str) -> None:
+        us = Account("x", "1111", "StadPolDem", base)
+        native = await act(x, "mention", "@StadPolDem wie ben ik?")
+        line = json.dumps({"data": {"id": native, "text": "@StadPolDem wie ben ik?"}}).encode()
+        (before,) = parse(line, us)
+
+        request = sources.look_up(before.event, us, SECRETS)
+        assert request is not None
+        answer = await sent(base, request)
+        (after,) = parse(answer.body, us, look_up_source("x"))
+
+        assert before.event.incomplete
+        assert after.event.of == before.event.id
+        assert after.event.id == f"{before.event.id}:edit:enriched"
+        assert after.event.author == Author("22", "an_a", "An A.")
 
     async def test_without_rules_and_twice_the_stream_is_refused(
         self, x: XSandbox, base: str
