@@ -92,7 +92,7 @@ class _Api:
     ) -> Json:
         node = self._us.id if path[0] == "me" else path[0]
         edge = path[1] if len(path) > 1 else ""
-        read, asked = self._reader, read_fields(given["fields"]) if given.get("fields") else {}
+        read, asked = self._reader, read_fields(str(given["fields"])) if given.get("fields") else {}
         found: list[Json] | None = None
         on_page = node == self._us.id
         match (method, edge):
