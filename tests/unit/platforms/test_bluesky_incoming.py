@@ -251,6 +251,22 @@ def test_a_post_that_is_looked_up_is_the_one_that_was_told() -> None:
     assert one(sample("made/get_posts.json")["posts"][0]).id == event.id
 
 
+def test_a_thread_and_a_feed_are_looked_up_too() -> None:
+    (post,) = sample("made/get_posts.json")["posts"]
+    names = [f"at://{MIA}/app.bsky.feed.post/{n}" for n in range(4)]
+    root, parent, reply, below = ({"post": {**post, "uri": uri}} for uri in names)
+    gone = {"$type": "app.bsky.feed.defs#notFoundPost", "uri": OURS, "notFound": True}
+    thread = {**reply, "parent": {**parent, "parent": root}, "replies": [gone, below, 3]}
+
+    assert [e.native for e in all_of({"thread": thread})] == names
+    assert [e.native for e in all_of({"feed": [root, {"post": 3}, parent]})] == [
+        names[0],
+        None,
+        names[1],
+    ]
+    assert one({"thread": gone}).signal == "not_understood"
+
+
 def test_a_record_of_a_repository_is_a_post_too() -> None:
     record = {"uri": OURS, "cid": CID, "value": {"text": "Wij zijn er."}}
 

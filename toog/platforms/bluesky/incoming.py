@@ -28,8 +28,8 @@ from toog.platforms.bluesky.payloads import (
     read_uri,
     when,
 )
+from toog.platforms.bluesky.pieces import items_of, pieces
 from toog.platforms.bluesky.post import PLATFORM, Here, Told, Version
-from toog.platforms.clean import clean
 
 NOT_UNDERSTOOD: Final = "not_understood"
 UNKNOWN_ACCOUNT: Final = "unknown_account"
@@ -70,14 +70,14 @@ def parse(
 ) -> Parsed:
     """All events of this body, in its order.
 
-    Takes a page (`notifications`, `logs`, `posts`, `records`) or one item of it, a Jetstream line
-    or several, and a list of any of these. Never raises: what is no JSON is unreadable, what is
+    Takes a page (`notifications`, `logs`, `posts`, `records`, `feed`), a `thread`, or one item of
+    them, a Jetstream line or several, and a list of any of these. Never raises: what is no JSON is unreadable, what is
     not understood is a signal.
     """
     here = Here(accounts, account, source, now)
     heard: list[Heard] = []
     unreadable: list[Unreadable] = []
-    for piece in _pieces(body):
+    for piece in pieces(body):
         if isinstance(piece, Unreadable):
             unreadable.append(piece)
         else:
@@ -85,49 +85,12 @@ def parse(
     return Parsed(tuple(heard), tuple(unreadable))
 
 
-def _pieces(body: bytes) -> Iterator[Told | Unreadable]:
-    text, cleaned = clean(body.strip())
-    if not text:
-        return
-    error = _error(text)
-    if error is None and not text.startswith(b"["):
-        yield Told(text, cleaned)
-    elif error is None:
-        for item in part(text, list[msgspec.Raw]) or ():
-            yield _item(item, cleaned=cleaned)
-    elif _error(text.partition(b"\n")[0].strip() or b"-") is None:
-        for line in filter(None, map(bytes.strip, text.split(b"\n"))):
-            wrong = _error(line)
-            yield Unreadable(line, wrong) if wrong else _item(line, cleaned=cleaned)
-    else:
-        yield Unreadable(body, error)
-
-
-def _error(text: bytes) -> str | None:
-    # The whole text is checked once: `raw` goes into our own JSON as it is.
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return type(error).__name__
-    return None
-
-
-def _item(item: msgspec.Raw | bytes, *, cleaned: bool) -> Told:
-    data = bytes(item)
-    return Told(data, cleaned and (b"\\ufffd" in data or b"\xef\xbf\xbd" in data))
-
-
 def _read(here: Here, told: Told) -> Iterator[Heard]:
     if not here.known:
         yield _signal(here, UNKNOWN_ACCOUNT, told)
         return
-    shape = part(told.data, Shape)
-    page = part(shape.page, list[msgspec.Raw]) if shape else None
-    if page is None:
-        yield _one(here, told, shape)
-        return
-    for item in page:
-        one = _item(item, cleaned=told.cleaned)
+    items = items_of(told)
+    for one in (told,) if items is None else items:
         yield _one(here, one, part(one.data, Shape))
 
 

@@ -104,6 +104,14 @@ class LogItem(msgspec.Struct, gc=False):
     message: msgspec.Raw = NOTHING
 
 
+class ThreadView(msgspec.Struct, gc=False):
+    """A post in its thread, or in a feed (there without the rest)."""
+
+    post: msgspec.Raw = NOTHING
+    parent: msgspec.Raw = NOTHING
+    replies: msgspec.Raw = NOTHING
+
+
 class Shape(msgspec.Struct, gc=False):
     """What tells the objects apart: a page by its list, a line by its kind, a view by its uri."""
 
@@ -111,6 +119,8 @@ class Shape(msgspec.Struct, gc=False):
     logs: msgspec.Raw = NOTHING
     posts: msgspec.Raw = NOTHING
     records: msgspec.Raw = NOTHING
+    feed: msgspec.Raw = NOTHING
+    thread: msgspec.Raw = NOTHING
     kind: msgspec.Raw = NOTHING
     uri: msgspec.Raw = NOTHING
     type: msgspec.Raw = msgspec.field(name="$type", default=NOTHING)
@@ -118,7 +128,7 @@ class Shape(msgspec.Struct, gc=False):
     @property
     def page(self) -> msgspec.Raw:
         """The list of a page, of whichever call; null where it is none."""
-        lists = (self.notifications, self.logs, self.posts, self.records)
+        lists = (self.notifications, self.logs, self.posts, self.records, self.feed)
         return next((one for one in lists if one != NOTHING), NOTHING)
 
 
