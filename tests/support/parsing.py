@@ -107,11 +107,18 @@ def samples(platform: str) -> dict[str, Any]:
     A sample file may hold a payload, or say how one came: a list of lines, a body as a string.
     """
     found: dict[str, Any] = {}
-    for path in sorted((SAMPLES / platform).rglob("*.json")):
-        name = str(path.relative_to(SAMPLES / platform)).removesuffix(".json")
-        for number, value in enumerate(_payloads(json.loads(path.read_bytes()))):
+    for path in sorted((SAMPLES / platform).rglob("*.json*")):
+        name = str(path.relative_to(SAMPLES / platform)).partition(".")[0]
+        for number, value in enumerate(_values(path)):
             found[f"{name}-{number}"] = value
     return found
+
+
+def _values(path: Path) -> Iterator[Any]:
+    if path.suffix == ".jsonl":
+        yield from (json.loads(line) for line in path.read_bytes().splitlines() if line.strip())
+    else:
+        yield from _payloads(json.loads(path.read_bytes()))
 
 
 def _payloads(value: Any) -> Iterator[Any]:

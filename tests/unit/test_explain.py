@@ -318,6 +318,12 @@ BLUESKY = "did:plc:stadpoldem2demo2demo2dem:stadpoldem.test"
             "jetstream_post_reply",
             ("reply", "addressed", "reply_to_us", "mention"),
         ),
+        (
+            "instagram",
+            INSTAGRAM,
+            "mention_in_comment",
+            ("reply", "addressed", "mention", "mention"),
+        ),
         ("bluesky", BLUESKY, "chat_get_log", ("dm", "addressed", "private_message", "dm")),
     ],
 )
@@ -339,7 +345,7 @@ def test_a_named_account_has_a_handle_and_an_id_only_where_there_is_one() -> Non
 
 SPOKEN = [
     (path.parent.relative_to(SAMPLES).parts[0], path)
-    for path in sorted(SAMPLES.rglob("*.json"))
+    for path in sorted(SAMPLES.rglob("*.json*"))
     if (platform := path.relative_to(SAMPLES).parts[0]) in PLATFORMS
     and find_spec(f"toog.platforms.{platform}.incoming") is not None
 ]

@@ -270,7 +270,7 @@ def test_a_long_text_takes_linear_time(platform: str, text: str) -> None:
 
 @every_platform
 def test_a_body_of_8_mib(platform: str) -> None:
-    body = filled(platform, "@burger_jan1 wat een nacht #politie247 ", LARGE)
+    body = filled(platform, "@burger_jan1 " + "wat een nacht " * 30 + "#politie247 ", LARGE)
 
     assert within(lambda: parse(platform, body)) < LARGE_WITHIN_S
 
