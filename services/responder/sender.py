@@ -97,7 +97,9 @@ class Sender:
                 failures += 1
                 self._metrics.retries.labels("sender", type(error).__name__).inc()
                 log.info("the sender waits for the database", error=type(error).__name__)
-            await self._rest(min(0.1 * 2.0 ** min(failures, 6), 5.0) if failures else 2 * IDLE_S)
+            if not self._stopping:
+                wait = min(0.1 * 2.0 ** min(failures, 6), 5.0) if failures else 2 * IDLE_S
+                await self._rest(wait)
 
     async def _take_turn(self, connection: Connection) -> None:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", replies.SENDER_LOCK):
