@@ -167,7 +167,7 @@ class Sender:
             return Refused("nobody_to_answer", permanent=True)
         outgoing, reply = self._outgoing[row["platform"]], _reply(row)
         try:
-            request = self._request(outgoing, reply, account)
+            request = self._request(outgoing, reply, account, row["traceparent"])
         except NotConfiguredError:
             return Refused("not_configured", permanent=False, stop=True)
         except Exception as error:  # noqa: BLE001 - nothing has left: it can be said for certain
@@ -183,13 +183,15 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - it may have gone out: never send again
             return Unsure(type(error).__name__)
 
-    def _request(self, outgoing: Outgoing, reply: Reply, account: Account) -> httpx.Request:
+    def _request(
+        self, outgoing: Outgoing, reply: Reply, account: Account, traceparent: str | None
+    ) -> httpx.Request:
         asked = outgoing.request(reply, account, self._secrets.get(account.name, {}))
         return self._http.build_request(
             asked.method,
             asked.url,
             params=list(asked.params) or None,
-            headers=dict(asked.headers),
+            headers={**asked.headers, **({"traceparent": traceparent} if traceparent else {})},
             data=dict(asked.form) if asked.form is not None else None,
             json=asked.json,
         )

@@ -111,4 +111,5 @@ async def _tell(
         platform=row["platform"],
         lane=row["lane"],
         first_response_s=first_response_s,
+        traceparent=row["traceparent"],
     )

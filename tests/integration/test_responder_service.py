@@ -173,7 +173,12 @@ async def test_from_the_desk_topic_to_the_platform_and_back_to_kafka(service: Se
     log = Log()
     poison = log.addressed(said("3", text="nul \x00", conversation="c3"))
     await service.write(
-        [log.addressed(said("1")), log.put(b"{"), log.addressed(said("2", author="2", seconds=5)), poison]
+        [
+            log.addressed(said("1")),
+            log.put(b"{"),
+            log.addressed(said("2", author="2", seconds=5)),
+            poison,
+        ]
     )
     await until(service, "SELECT count(*) FROM responder.cases", 2)
     letters = [dead.decode(value) for value in await service.read(DEAD, 2)]

@@ -86,7 +86,7 @@ async def give_up_sending(connection: Connection) -> list[asyncpg.Record]:
         UPDATE responder.replies AS r SET state = 'unknown', reason = 'sender_died'
         FROM responder.cases AS c
         WHERE r.state = 'sending' AND c.id = r.case_id
-        RETURNING r.id, r.case_id, r.platform, c.lane
+        RETURNING r.id, r.case_id, r.platform, r.traceparent, c.lane
         """
     )
 
