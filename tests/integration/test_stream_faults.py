@@ -163,6 +163,7 @@ async def test_a_record_larger_than_a_batch_arrives_whole_among_small_ones(strea
     await stream.producer.send([record("before"), large, record("after"), large])
     stream.worker()
     await stream.until(3, within=15)
+    await stream.all_committed()
 
     assert await stream.effects() == (3, 3)
     assert await stream.batches() == 4
