@@ -63,6 +63,7 @@ async def serve(settings: Settings) -> None:
             await pool.fetchval("SELECT 1")
             return None
 
+        health.alive["consumer"] = consumer.alive
         health.ready |= {"consumer": consumer.ready, "database": database}
         routes = [
             resume_route([consumer]),

@@ -83,6 +83,7 @@ async def serve(settings: Settings) -> None:
             await pool.fetchval("SELECT 1", timeout=2)
             return None
 
+        health.alive["kafka consumer"] = consumer.alive
         health.ready = {"kafka consumer": consumer.ready, "database": database}
         internal = internal_app(health, metrics, [resume_route([consumer])])
         await stack.enter_async_context(listener(internal, settings.internal_bind))

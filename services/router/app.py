@@ -64,6 +64,7 @@ async def serve(settings: Settings) -> None:
             )
             consumer.attach(kafka)
             health.ready[group] = consumer.ready
+            health.alive[group] = consumer.alive
             consumers.append(consumer)
         internal = internal_app(health, metrics, [resume_route(consumers)])
         await stack.enter_async_context(listener(internal, settings.internal_bind))

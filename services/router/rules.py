@@ -71,6 +71,11 @@ class Case(NamedTuple):
         return any(self.ours(m.id, m.handle) for m in self.facts.mentions)
 
     @property
+    def names_others(self) -> bool:
+        """The author names somebody, and none of us."""
+        return bool(self.facts.mentions) and not self.named
+
+    @property
     def place_in_prefix(self) -> int | None:
         """Where we stand in the reply prefix, counted from 0."""
         prefix = self.facts.reply_prefix
@@ -143,9 +148,8 @@ TABLE: Final[tuple[Rule, ...]] = (
         "tags_friends",
         lambda c: (
             c.facts.surface in ANSWERS
-            and has_words(c.facts.text)
-            and not has_own_words(c.facts.text)
-            and not c.named
+            and c.names_others
+            and not has_own_words(c.facts.text, c.facts.mentions)
             and not c.facts.media
             and not c.followed
         ),

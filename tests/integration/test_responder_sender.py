@@ -11,9 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from support.desk import ACCOUNTS, World, pool_of, said
 
+from services.responder import settle
 from services.responder.acts import Desk
 from services.responder.sender import Sender
-from services.responder.store import figures
+from services.responder.store import figures, replies
 from services.responder.telemetry import WorkMetrics
 from toog.local.postgres import Postgres
 from toog.platforms.accounts import Account, Accounts
@@ -152,7 +153,7 @@ async def test_only_the_first_answer_of_a_case_is_its_first_response(desk: Sendi
     async with desk.sending() as sender:
         await desk.until(sent=1)
         case = await desk.one("cases")
-        await desk.desk.reply("one", case["id"], "Nog iets", 1, None)
+        await desk.desk.reply("one", case["id"], "Nog iets", case["version"], None)
         sender.wake()
         await desk.until(sent=2)
 
@@ -357,7 +358,34 @@ async def test_the_third_line_of_the_balance(desk: Sending) -> None:
     assert (read.balance, read.replies) == (0, {"refused": 1, "unknown": 1, "sent": 1})
     assert (read.stored, read.duplicates, read.applied) == (3, 0, 0)
     assert read.waiting == {"mention": 1}
-    assert read.oldest_s >= 0
+    assert read.oldest_s["mention"] >= 0
     assert read.unsent == len(await desk.rows("outbox"))
     await desk.pool.execute("DELETE FROM responder.replies WHERE state = 'sent'")
     assert (await figures.read(desk.pool)).balance == 1
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        Refused("ConnectError", permanent=False),
+        Refused("duplicate", permanent=True),
+        Unsure("ReadTimeout"),
+        Sent("n1", "x:1:post:n1"),
+    ],
+    ids=["back", "refused", "unknown", "sent"],
+)
+async def test_a_repeated_write_of_an_earlier_attempt_leaves_the_running_one_alone(
+    desk: Sending, late: SendResult
+) -> None:
+    """The answer to a commit got lost: its write comes again while the next attempt is under way."""
+    await desk.approve()
+    async with desk.pool.acquire() as connection:
+        (first,) = await replies.take(connection, "x", [], 1)
+        await settle._settle(connection, first, Refused("ConnectError", permanent=False))
+        await connection.execute("UPDATE responder.replies SET not_before = clock_timestamp()")
+        (second,) = await replies.take(connection, "x", [], 1)
+        await settle._settle(connection, first, late)
+    reply = await desk.one("replies")
+
+    assert (first["attempts"], second["attempts"]) == (1, 2)
+    assert (reply["state"], reply["attempts"]) == ("sending", 2)
