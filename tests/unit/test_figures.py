@@ -50,6 +50,7 @@ def test_a_good_night_has_no_fault() -> None:
             {"balance": Balance(4, 2, 0, {"signal": 1}, 0, 0, 0, DeskLine(2, 0, 0, 0, 0, 0))},
             "received is not",
         ),
+        ({"intake": Intake(4, frozenset({"a", "b"}))}, "metrics counts another"),
         ({"balance": Balance(0, 0, 0, {}, 0, 0, 0, DeskLine(0, 0, 0, 0, 0, 0))}, "nothing was"),
     ],
 )

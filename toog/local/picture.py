@@ -56,7 +56,12 @@ def picture(moment: Moment, addresses: Mapping[str, str]) -> Group:
     head = Text.assemble(("Toog ", "bold"), f"· uitzending {clock} · ", (moment.phase, "bold cyan"))
     table = Table.grid(padding=(0, 3))
     table.add_row(_left(moment), _middle(moment), _right(moment))
-    foot = Text("\n".join(f"{name:<10} {url}" for name, url in addresses.items()), style="dim")
+    foot = Text(style="dim")
+    foot.append(
+        "telling = wat ontvangen is zonder beoordeling; toogtelling = wat de toog kreeg en "
+    )
+    foot.append("nergens staat. Beide horen 0 te zijn. Stoppen: Ctrl-C.\n")
+    foot.append("\n".join(f"{name:<10} {url}" for name, url in addresses.items()))
     return Group(Panel(table, title=head, border_style="blue"), foot)
 
 

@@ -78,6 +78,8 @@ ROWS = [
     ("reply_to_us", "addressed", "mention", {"surface": "reply", "in_reply_to": OURS}),
     ("reply_to_us", "addressed", "mention", {"surface": "reply", "reply_prefix": (US, FRIEND), "in_reply_to": THEIRS}),
     ("comment", "addressed", "comment", {"surface": "comment"}),
+    ("comment", "addressed", "comment", {"surface": "comment", "native": "c1", "conversation": "c1", "in_reply_to": OURS}),
+    ("reply_to_us", "addressed", "mention", {"surface": "comment", "native": "c2", "conversation": "c1", "in_reply_to": OURS}),
     ("visitor_post", "addressed", "comment", {"surface": "visitor_post"}),
     ("mention", "addressed", "mention", {"mentions": (FRIEND, US)}),
     ("mention", "addressed", "mention", {"mentions": (US,), "text": "@StadPolDem"}),
