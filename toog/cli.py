@@ -19,6 +19,8 @@ app.add_typer(token_app, name="token")
 
 T = TypeVar("T")
 
+LONGEST_NIGHT_S = 86_400
+
 
 def _fail(error: Exception) -> NoReturn:
     """One sentence that says what to do; exit code 2."""
@@ -28,8 +30,10 @@ def _fail(error: Exception) -> NoReturn:
 
 def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     from toog.kit.errors import StartError
+    from toog.kit.telemetry import start_logs
     from toog.local.errors import LocalError
 
+    start_logs("toog", "cli", "WARNING")  # standard output carries results only
     try:
         return asyncio.run(work())
     except (StartError, LocalError) as error:
@@ -197,8 +201,8 @@ def demo(  # noqa: PLR0917 - typer names each by its option, nobody passes them 
 
     if json and seconds is None:
         _fail(ValueError("--json needs an end: add --for SECONDS"))
-    if seconds is not None and seconds < 5:
-        _fail(ValueError("--for needs at least 5 seconds, else there is no night to play"))
+    if seconds is not None and not 5 <= seconds <= LONGEST_NIGHT_S:
+        _fail(ValueError(f"--for needs at least 5 and at most {LONGEST_NIGHT_S} seconds"))
     if kill is not None and kill not in ("ingest", "router", "responder", "metrics"):
         _fail(ValueError(f"--kill {kill}: choose ingest, router, responder or metrics"))
     if kill is not None and seconds is None:

@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import time
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 
 from services.metrics.api import make_api
 from services.metrics.audit import Audit
@@ -22,6 +20,7 @@ from toog.kit.program import run
 from toog.kit.stream.client import wait_for_kafka
 from toog.kit.stream.consume import Consumer, broker
 from toog.kit.stream.metrics import StreamMetrics
+from toog.kit.stream.operate import resume_route
 from toog.kit.stream.produce import producer
 from toog.kit.telemetry import registry
 from toog.kit.web import Health, internal_app, listener, until_told_to_stop
@@ -64,12 +63,10 @@ async def serve(settings: Settings) -> None:
             await pool.fetchval("SELECT 1")
             return None
 
-        async def resume(_: Request) -> JSONResponse:
-            return JSONResponse({"opened": consumer.resume()})
-
+        health.alive["consumer"] = consumer.alive
         health.ready |= {"consumer": consumer.ready, "database": database}
         routes = [
-            Route("/resume", resume, methods=["POST"]),
+            resume_route([consumer]),
             Mount("/api/v1", make_api(pool, rounds)),
         ]
         internal = internal_app(health, metrics, routes)

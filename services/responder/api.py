@@ -17,10 +17,12 @@ from services.responder.store.cases import Position
 from services.responder.workflow import ShownState, shown_state
 from toog.contracts.verdicts import Lane
 from toog.kit.access import Caller
+from toog.kit.web import BodyLimit
 
 FindCaller = Callable[[str | None], Awaitable[Caller | None]]
 """Who an `Authorization` header speaks for."""
 
+BODY_BYTES: Final = 256 * 1024
 START: Final = Position(0, datetime(1, 1, 1, tzinfo=UTC), "")
 _cursor: Final = msgspec.json.Decoder(tuple[int, datetime, str])
 _bearer: Final = HTTPBearer(auto_error=False, description="a token with the scope desk")
@@ -30,6 +32,7 @@ def public_app(desk: Desk, find_caller: FindCaller) -> FastAPI:
     """The app of the public listener."""
     app = routes()
     app.state.desk, app.state.find_caller = desk, find_caller
+    app.add_middleware(BodyLimit, limit=BODY_BYTES)
     return app
 
 

@@ -5,10 +5,6 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
 from services.responder.acts import Desk
 from services.responder.api import public_app
 from services.responder.handlers import Intake
@@ -26,6 +22,7 @@ from toog.kit.settings import read_file
 from toog.kit.stream.client import topic_name, wait_for_kafka
 from toog.kit.stream.consume import Consumer, broker
 from toog.kit.stream.metrics import StreamMetrics
+from toog.kit.stream.operate import resume_route
 from toog.kit.stream.produce import producer
 from toog.kit.telemetry import registry
 from toog.kit.web import Health, internal_app, listener, until_told_to_stop
@@ -87,11 +84,9 @@ async def serve(settings: Settings) -> None:
             await pool.fetchval("SELECT 1", timeout=2)
             return None
 
-        async def resume(_: Request) -> JSONResponse:
-            return JSONResponse({"opened": consumer.resume()})
-
+        health.alive["kafka consumer"] = consumer.alive
         health.ready = {"kafka consumer": consumer.ready, "database": database}
-        internal = internal_app(health, metrics, [Route("/resume", resume, methods=["POST"])])
+        internal = internal_app(health, metrics, [resume_route([consumer])])
         await stack.enter_async_context(listener(internal, settings.internal_bind))
         relaying = asyncio.create_task(relay.run(), name="relay")
         stack.push_async_callback(_ended, relaying, relay.stop)

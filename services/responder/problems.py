@@ -3,6 +3,7 @@
 import math
 from typing import Any, Final
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
@@ -36,6 +37,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TextError, _text)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    for unfit in (asyncpg.DataError, UnicodeEncodeError):
+        app.add_exception_handler(unfit, _unfit)
     for away in (UnavailableError, *AWAY):
         app.add_exception_handler(away, _away)
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
@@ -97,6 +100,10 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this class
     wrong = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
     return problem(422, TITLES[422], "; ".join(wrong))
+
+
+async def _unfit(_: Request, __: Exception) -> JSONResponse:
+    return problem(422, TITLES[422], "a character in it cannot be kept: send plain text")
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:

@@ -97,7 +97,11 @@ def _records(rows: Sequence[asyncpg.Record]) -> list[Outgoing]:
             key=row["key"].encode(),
             value=row["value"],
             headers=wire.cloud_event(
-                row["activity_id"], "/responder", ACTIVITY_TYPE, row["created_at"]
+                row["activity_id"],
+                "/responder",
+                ACTIVITY_TYPE,
+                row["created_at"],
+                row["traceparent"],
             ),
             timestamp_ms=int(row["created_at"].timestamp() * 1000),
         )

@@ -21,7 +21,7 @@ from services.responder.sessions import OpenSessions, plain
 from services.responder.store import ACQUIRE_WITHIN_S, Connection, Pool, replies
 from services.responder.telemetry import WorkMetrics
 from toog.kit.postgres import AWAY
-from toog.platforms.accounts import Account, Accounts, Secrets
+from toog.platforms.accounts import Accounts, Secrets
 from toog.platforms.base import (
     Answer,
     NotConfiguredError,
@@ -100,7 +100,9 @@ class Sender:
                 failures += 1
                 self._metrics.retries.labels("sender", type(error).__name__).inc()
                 log.info("the sender waits for the database", error=type(error).__name__)
-            await self._rest(min(0.1 * 2.0 ** min(failures, 6), 5.0) if failures else 2 * IDLE_S)
+            if not self._stopping:
+                wait = min(0.1 * 2.0 ** min(failures, 6), 5.0) if failures else 2 * IDLE_S
+                await self._rest(wait)
 
     async def _take_turn(self, connection: Connection) -> None:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", replies.SENDER_LOCK):
@@ -173,7 +175,9 @@ class Sender:
             )
             if isinstance(secrets, Refused):
                 return secrets
-            request = self._request(outgoing, reply, account, secrets)
+            request = plain(
+                self._http, outgoing.request(reply, account, secrets), row["traceparent"]
+            )
         except NotConfiguredError:
             return Refused("not_configured", permanent=False, stop=True)
         except Exception as error:  # noqa: BLE001 - nothing has left: it can be said for certain
@@ -189,11 +193,6 @@ class Sender:
             return Refused(type(error).__name__, permanent=row["attempts"] >= ATTEMPTS)
         except Exception as error:  # noqa: BLE001 - it may have gone out: never send again
             return Unsure(type(error).__name__)
-
-    def _request(
-        self, outgoing: Outgoing, reply: Reply, account: Account, secrets: Mapping[str, str]
-    ) -> httpx.Request:
-        return plain(self._http, outgoing.request(reply, account, secrets))
 
 
 def _reply(row: asyncpg.Record) -> Reply:

@@ -13,13 +13,13 @@ AGAIN_AFTER_S: Final = 5.0
 ASK_WITHIN_S: Final = 20.0
 
 
-def plain(http: httpx.AsyncClient, asked: Request) -> httpx.Request:
-    """The request in httpx's words."""
+def plain(http: httpx.AsyncClient, asked: Request, traceparent: str | None = None) -> httpx.Request:
+    """The request in httpx's words, under this trace context."""
     return http.build_request(
         asked.method,
         asked.url,
         params=list(asked.params) or None,
-        headers=dict(asked.headers),
+        headers={**asked.headers, **({"traceparent": traceparent} if traceparent else {})},
         data=dict(asked.form) if asked.form is not None else None,
         json=asked.json,
     )

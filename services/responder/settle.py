@@ -68,21 +68,24 @@ async def bury_the_dead(connection: Connection) -> None:
 
 
 async def _settle(connection: Connection, row: asyncpg.Record, result: SendResult) -> None:
+    attempt = row["attempts"]
     await replies.lock_case_of(connection, row["id"])
     match result:
         case Sent(native_id, event_id):
-            at = await replies.sent(connection, row["id"], native_id, event_id)
+            at = await replies.sent(connection, row["id"], attempt, native_id, event_id)
             if at is not None:
                 first = await replies.first_response(connection, row["case_id"], at)
                 await _tell(connection, "reply_sent", row, first)
         case Refused(reason, permanent=True):
-            if await replies.refused(connection, row["id"], reason):
+            if await replies.refused(connection, row["id"], attempt, reason):
                 await _tell(connection, "reply_refused", row)
         case Refused(reason):
-            held, wait_s = _later(result, row["attempts"])
-            await replies.back(connection, row["id"], held=held, reason=reason, wait_s=wait_s)
+            held, wait_s = _later(result, attempt)
+            await replies.back(
+                connection, row["id"], attempt, held=held, reason=reason, wait_s=wait_s
+            )
         case Unsure(reason):
-            if await replies.unknown(connection, row["id"], reason):
+            if await replies.unknown(connection, row["id"], attempt, reason):
                 await _tell(connection, "reply_unknown", row)
 
 
@@ -111,4 +114,5 @@ async def _tell(
         platform=row["platform"],
         lane=row["lane"],
         first_response_s=first_response_s,
+        traceparent=row["traceparent"],
     )

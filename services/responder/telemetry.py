@@ -47,15 +47,19 @@ class DeskFigures(Collector):
         if now is None:
             return
         waiting = GaugeMetricFamily("toog_waiting_cases", "cases that wait", labels=["lane"])
+        oldest = GaugeMetricFamily(
+            "toog_oldest_waiting_seconds", "how long the oldest citizen waits", labels=["lane"]
+        )
         for lane in LANES:
             waiting.add_metric([lane], now.waiting.get(lane, 0))
+            oldest.add_metric([lane], now.oldest_s.get(lane, 0.0))
         replies = GaugeMetricFamily("toog_replies", "approved replies", labels=["state"])
         for state in get_args(ReplyState):
             replies.add_metric([state], now.replies.get(state, 0))
         yield waiting
+        yield oldest
         yield replies
         for name, about, value in (
-            ("toog_oldest_waiting_seconds", "how long the oldest citizen waits", now.oldest_s),
             ("toog_replies_balance", "approved replies in no state; always 0", now.balance),
             ("toog_outbox_unsent", "activities that Kafka was not told yet", now.unsent),
         ):

@@ -2,26 +2,30 @@
 
 import asyncio
 import contextlib
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from typing import Final
 
 from services.router.handlers import Judge
 from services.router.policy import Policy, PolicyError, read_policy, shipped_policy
+from services.router.rules import Door
 from services.router.settings import Settings
 from services.router.telemetry import RouterMetrics
-from toog.contracts.topics import EVENTS, ROOM, ROUTER_EVENTS_GROUP, ROUTER_ROOM_GROUP
+from toog.contracts.topics import EVENTS, ROOM, ROUTER_EVENTS_GROUP, ROUTER_ROOM_GROUP, Topic
 from toog.kit.errors import StartError
 from toog.kit.program import run
 from toog.kit.settings import read_file
 from toog.kit.stream.client import wait_for_kafka
 from toog.kit.stream.consume import Consumer, broker
 from toog.kit.stream.metrics import StreamMetrics
+from toog.kit.stream.operate import resume_route
 from toog.kit.stream.produce import producer
 from toog.kit.telemetry import registry
 from toog.kit.web import Health, internal_app, listener, until_told_to_stop
 from toog.platforms.accounts import Accounts, AccountsError, read_accounts
+
+READ: Final[tuple[tuple[Topic, str, Door, int], ...]] = (
+    (EVENTS, ROUTER_EVENTS_GROUP, "own", 2000),
+    (ROOM, ROUTER_ROOM_GROUP, "room", 500),  # small bites: a mention never waits long behind them
+)
 
 
 def main() -> None:
@@ -30,7 +34,7 @@ def main() -> None:
 
 
 async def serve(settings: Settings) -> None:
-    """Reads both intake topics, own doors first in size of bite, and judges."""
+    """Reads both intake topics, each by a group of its own, and judges."""
     accounts, policy = configuration(settings)
     health, metrics = Health(), registry()
     stream_metrics, router_metrics = StreamMetrics(metrics), RouterMetrics(metrics)
@@ -39,13 +43,10 @@ async def serve(settings: Settings) -> None:
         out = await stack.enter_async_context(producer(settings))
         kafka = broker(settings)
         consumers = []
-        for topic, group, door, bite in (
-            (EVENTS, ROUTER_EVENTS_GROUP, "own", 2000),
-            (ROOM, ROUTER_ROOM_GROUP, "room", 500),  # small bites: a mention never waits long
-        ):
+        for topic, group, door, bite in READ:
             judge = Judge(
                 topic,
-                "own" if door == "own" else "room",
+                door,
                 policy=policy,
                 accounts=accounts,
                 send=out.send,
@@ -63,12 +64,9 @@ async def serve(settings: Settings) -> None:
             )
             consumer.attach(kafka)
             health.ready[group] = consumer.ready
+            health.alive[group] = consumer.alive
             consumers.append(consumer)
-
-        async def resume(_: Request) -> JSONResponse:
-            return JSONResponse({"opened": [p for c in consumers for p in c.resume()]})
-
-        internal = internal_app(health, metrics, [Route("/resume", resume, methods=["POST"])])
+        internal = internal_app(health, metrics, [resume_route(consumers)])
         await stack.enter_async_context(listener(internal, settings.internal_bind))
         await kafka.start()
         stack.push_async_callback(kafka.stop)

@@ -21,7 +21,6 @@ Door = Literal["own", "room"]
 THREAD_CONTROL: Final = frozenset({"standby", "thread_control", "policy_enforcement"})
 COMMENTS: Final = frozenset({"comment", "live_comment"})
 ANSWERS: Final = frozenset({"comment", "live_comment", "reply"})
-COMMENT_PLATFORMS: Final = frozenset({"facebook", "instagram"})
 STORY: Final = frozenset({"story_reply", "story_mention"})
 
 
@@ -33,6 +32,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     platform: str
     account: str
     occurred_at: datetime
+    native: str | None = None
     signal: str | None = None
     surface: str | None = None
     conversation: str | None = None
@@ -66,9 +66,19 @@ class Case(NamedTuple):
         return parent is not None and parent.author is not None and self.ours(parent.author)
 
     @property
+    def comments_on_post(self) -> bool:
+        """A comment on a post itself: its own conversation; an answer to a comment is in another's."""
+        return self.facts.surface in COMMENTS and self.facts.conversation == self.facts.native
+
+    @property
     def named(self) -> bool:
         """We are named in what the author wrote."""
         return any(self.ours(m.id, m.handle) for m in self.facts.mentions)
+
+    @property
+    def names_others(self) -> bool:
+        """The author names somebody, and none of us."""
+        return bool(self.facts.mentions) and not self.named
 
     @property
     def place_in_prefix(self) -> int | None:
@@ -143,9 +153,8 @@ TABLE: Final[tuple[Rule, ...]] = (
         "tags_friends",
         lambda c: (
             c.facts.surface in ANSWERS
-            and has_words(c.facts.text)
-            and not has_own_words(c.facts.text)
-            and not c.named
+            and c.names_others
+            and not has_own_words(c.facts.text, c.facts.mentions)
             and not c.facts.media
             and not c.followed
         ),
@@ -157,13 +166,7 @@ TABLE: Final[tuple[Rule, ...]] = (
     Rule(
         "addressed",
         "reply_to_us",
-        lambda c: (
-            (
-                c.answers_us
-                and (c.facts.platform not in COMMENT_PLATFORMS or c.facts.surface not in COMMENTS)
-            )
-            or c.place_in_prefix == 0
-        ),
+        lambda c: (c.answers_us and not c.comments_on_post) or c.place_in_prefix == 0,
         "mention",
     ),
     Rule("addressed", "comment", lambda c: c.facts.surface in COMMENTS, "comment"),

@@ -1,7 +1,10 @@
 """What the rules ask of a text: are there words in it, and whose. Pure."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
+
+from toog.contracts.events import Mention
 
 _HANDLE_OR_TAG: Final = re.compile(r"[@＠][\w.-]+(?:@[\w.-]+)?|[#＃]\w+")
 _WORD: Final = re.compile(r"\w")
@@ -12,6 +15,9 @@ def has_words(text: str) -> bool:
     return _WORD.search(text) is not None
 
 
-def has_own_words(text: str) -> bool:
-    """Whether something is left when handles and hashtags are taken out."""
-    return has_words(_HANDLE_OR_TAG.sub(" ", text))
+def has_own_words(text: str, named: Iterable[Mention]) -> bool:
+    """Whether something is left when handles, tagged names and hashtags are taken out."""
+    left = _HANDLE_OR_TAG.sub(" ", text)
+    for mention in named:
+        left = left.replace(mention.handle, " ")
+    return has_words(left)

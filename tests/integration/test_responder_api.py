@@ -328,7 +328,7 @@ async def test_every_read_claim_release_reply_and_close_is_an_audit_row_without_
     await desk.one.post(f"{url}/claim")
     reply = (await desk.one.post(f"{url}/replies", json={"text": "Jawel", "version": 1})).json()
     await desk.two.get(f"/replies/{reply['id']}")
-    await desk.one.post(f"{url}/close", json={"reason": "klaar", "version": 1})
+    await desk.one.post(f"{url}/close", json={"reason": "klaar", "version": 2})
     await desk.two.post(f"{url}/claim")
 
     assert await desk.audit() == [
@@ -418,3 +418,47 @@ async def test_the_queue_is_read_by_its_index(desk: Agents) -> None:
         plan = "\n".join(row[0] for row in await desk.pool.fetch(f"EXPLAIN {sql}"))
         assert f"using {index} " in plan
         assert "Sort" not in plan
+
+
+async def test_a_double_click_answers_the_citizen_once(desk: Agents) -> None:
+    case = await claimed(desk)
+    body = {"text": "We kijken het na", "version": case["version"]}
+    answers = await asyncio.gather(
+        *(desk.one.post(f"/cases/{case['id']}/replies", json=body) for _ in range(2))
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert len(await desk.rows("replies")) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "body"),
+    [
+        ("GET", "/cases/%00", None),
+        ("GET", "/cases?platform=%00", None),
+        ("GET", "/replies/%00", None),
+        ("POST", "/cases/{id}/replies", b'{"text": "\\ud800", "version": 1}'),
+        ("POST", "/cases/{id}/replies", b'{"text": "a\\u0000b", "version": 1}'),
+        ("POST", "/cases/{id}/close", b'{"reason": "a\\u0000b", "version": 1}'),
+    ],
+)
+async def test_a_character_that_nobody_can_keep_is_a_sentence(
+    desk: Agents, verb: str, path: str, body: bytes | None
+) -> None:
+    case = await claimed(desk)
+    answer = await desk.one.request(
+        verb,
+        path.format(id=case["id"]),
+        content=body,
+        headers={"content-type": "application/json"},
+    )
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_that_no_reply_needs_is_refused(desk: Agents) -> None:
+    answer = await desk.one.post("/cases/x/replies", content=b" " * 257 * 1024)
+
+    assert answer.status_code == 413
+    assert "256 KiB" in answer.json()["detail"]

@@ -1,6 +1,7 @@
 """The delivery rules on a real broker and a real database: nothing lost, no effect twice."""
 
 import asyncio
+import random
 import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -155,6 +156,17 @@ async def test_a_header_that_is_no_text_loses_no_batch(stream: Stream) -> None:
     await stream.until(51, within=15)
 
     assert await stream.effects() == (51, 51)
+
+
+async def test_a_record_larger_than_a_batch_arrives_whole_among_small_ones(stream: Stream) -> None:
+    large = record("large", text=random.randbytes(3 * 1024 * 1024).hex())
+    await stream.producer.send([record("before"), large, record("after"), large])
+    stream.worker()
+    await stream.until(3, within=15)
+    await stream.all_committed()
+
+    assert await stream.effects() == (3, 3)
+    assert await stream.batches() == 4
 
 
 async def test_a_broker_that_restarts_under_load_costs_nothing(

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from toog.kit.errors import StartError
 
@@ -79,6 +79,40 @@ def problem(
     """An error answer as RFC 9457 has it; `detail` says what to do."""
     body = {"type": "about:blank", "status": status, "title": title, "detail": detail}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+class BodyLimit:
+    """Answers 413 to a body of more than `limit` bytes; reads a smaller one before the app does.
+
+    Before, because a framework that parses inside would turn our refusal into one of its own.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Counts what comes in, whatever its headers promise."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return  # the caller is gone
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._limit:
+                detail = f"send at most {self._limit // 1024} KiB"
+                await problem(413, "The body is too large", detail)(scope, receive, send)
+                return
+        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replayed() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self._app(scope, replayed, send)
 
 
 class _Server(uvicorn.Server):

@@ -104,6 +104,7 @@ def summary(
         "played": len(ledger.played),
         "lost": len(lost),
         "received": balance.received,
+        "records": intake.records,
         "distinct": len(intake.ids),
         "addressed": balance.addressed,
         "context": balance.context,
@@ -139,6 +140,8 @@ def faults(figures: Mapping[str, Any], ledger: Ledger, desk: Desk) -> list[str]:
     by_outcome = figures["addressed"] + figures["context"] + sum(figures["dropped"].values())
     if figures["received"] != by_outcome + figures["dead"] + figures["in_flight"]:
         found.append("received is not addressed + context + dropped + dead + in_flight")
+    if figures["received"] != figures["records"]:
+        found.append("metrics counts another number of records than the broker holds")
     if figures["received"] == 0:
         found.append("nothing was received")
     seen = Counter((reply.platform, reply.native_id) for reply in ledger.replies if reply.accepted)

@@ -50,8 +50,13 @@ class Lock:
 
 def check_room(home: Path) -> None:
     """LocalError with less than 1 GiB free where `home` lies: a full disk stops Kafka half-way."""
-    home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home).free
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(home).free
+    except OSError as error:
+        raise LocalError(
+            f"{home} cannot hold the data ({error.strerror}): choose another home folder."
+        ) from None
     if free < LEAST_FREE_BYTES:
         raise LocalError(
             f"Only {free >> 20} MiB are free on the disk of {home} and a night needs 1 GiB: "

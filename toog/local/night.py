@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import asyncpg
 import httpx
@@ -35,7 +35,7 @@ ROBOTS: Final = 6
 DRAIN_S: Final = 60.0
 QUIET_S: Final = 3.0
 LONGEST_AGE_S: Final = 5.0
-OPEN_ENDED_S: Final = 900.0
+OPEN_ENDED_S: Final = 180.0
 LOOK_EVERY_S: Final = 0.5
 LINE_EVERY_S: Final = 5.0
 
@@ -78,12 +78,12 @@ class Desk:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return (await self._client.get(url, headers=headers)).raise_for_status()
 
-    async def start_crowd(self, misbehave: Iterable[Mapping[str, Any]]) -> None:
-        """Lets the crowd begin, and with it what the platforms are to do wrong."""
+    async def start_crowd(self, seed: int, misbehave: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Lets the crowd begin this night, and with it what the platforms are to do wrong."""
         url = f"{self.system.public['sandbox']}/_night"
         for wish in misbehave:
             (await self._client.post(f"{url}/misbehave", json=wish)).raise_for_status()
-        (await self._client.post(f"{url}/start")).raise_for_status()
+        (await self._client.post(f"{url}/start", json={"seed": seed})).raise_for_status()
 
     async def crowd(self) -> dict[str, Any]:
         """How far the crowd is."""
@@ -159,30 +159,36 @@ async def _desk(system: System) -> AsyncIterator[Desk]:
 
 
 async def _play(night: Night, desk: Desk) -> int:
+    evening = asyncio.create_task(_evening(night, desk), name="evening")
+    failure = asyncio.create_task(desk.system.until_failure(), name="failure")
+    try:
+        await asyncio.wait({evening, failure}, return_when=asyncio.FIRST_COMPLETED)
+        if not evening.done() or evening.exception():
+            # a server or program that ended explains every other error
+            await asyncio.wait({failure}, timeout=1)
+        if failure.done():
+            await failure
+        return await evening
+    finally:
+        for task in (evening, failure):
+            task.cancel()
+        await asyncio.gather(evening, failure, return_exceptions=True)
+
+
+async def _evening(night: Night, desk: Desk) -> int:
+    """Crowd and robots, until the crowd is done or for ever; then the exit code."""
     tokens = [await access.create(desk.pool, f"robot-{n + 1}", {"desk"}) for n in range(ROBOTS)]
     stop, stats = asyncio.Event(), Stats()
     url = desk.system.public["responder"]
-    robots = asyncio.create_task(work(url, tokens, seed=night.seed, stop=stop, stats=stats))
-    background: list[asyncio.Task[Any]] = [
-        robots,
-        asyncio.create_task(desk.system.supervisor.until_failure()),
-    ]
-    if night.kill:
-        background.append(asyncio.create_task(_kill(night, desk)))
-    try:
-        await desk.start_crowd(night.misbehave)
-        await _watch(night, desk, background)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(work(url, tokens, seed=night.seed, stop=stop, stats=stats))
+        if night.kill:
+            tasks.create_task(_kill(night, desk))
+        await _watch(night, desk)
         stop.set()
-        await robots
-        if night.seconds is None:
-            return 0
-        say("The crowd is silent; letting the flow drain …")
-        await _drain(desk)
-        return await _report(night, desk)
-    finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+    say("The crowd is silent; letting the flow drain …")
+    await _drain(desk)
+    return await _report(night, desk)
 
 
 async def _kill(night: Night, desk: Desk) -> None:
@@ -193,20 +199,21 @@ async def _kill(night: Night, desk: Desk) -> None:
     desk.system.supervisor.kill(night.kill)
 
 
-async def _watch(night: Night, desk: Desk, background: list[asyncio.Task[Any]]) -> None:
-    """Shows the night until the crowd is done; raises what ended in the background."""
-    live = _Screen(desk.system, plain=night.json or not sys.stderr.isatty())
-    with live:
+async def _watch(night: Night, desk: Desk) -> None:
+    """Shows the night until the crowd is done; without an end, one night follows the other."""
+    seed = night.seed
+    await desk.start_crowd(seed, night.misbehave)
+    with _Screen(desk.system, plain=night.json or not sys.stderr.isatty()) as screen:
         while True:
-            for task in background:
-                if task.done() and task.exception():
-                    await task
-            live.show(await desk.moment())
+            screen.show(await desk.moment())
             crowd = await desk.crowd()
             if crowd.get("broken"):
                 raise LocalError(f"The crowd broke off ({crowd['broken']}); look into its log.")
             if crowd["done"]:
-                return
+                if night.seconds is not None:
+                    return
+                seed += 1
+                await desk.start_crowd(seed)
             await asyncio.sleep(LOOK_EVERY_S)
 
 
@@ -219,12 +226,13 @@ class _Screen:
         self._live = Live(console=Console(stderr=True), auto_refresh=False)
         self._said = 0.0
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         if self._plain:
             for name, url in self._addresses.items():
                 say(f"{name:<10} {url}")
         else:
             self._live.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         if not self._plain:
@@ -240,12 +248,16 @@ class _Screen:
 
 
 def addresses(system: System) -> Mapping[str, str]:
-    """What a person can open."""
+    """What a person can open, and how to get a token for it."""
+    run = system.run or system.home
     return {
         "API": f"{system.public['responder']}/api/v1/openapi.json",
-        "metrics": f"{system.internal['metrics']}/metrics",
+        "webhooks": f"{system.public['ingest']}/webhooks/x",
+        **{name: f"{url}/metrics" for name, url in system.internal.items()},
         "sandbox": f"{system.public['sandbox']}/_night/status",
-        "logs": str(system.run / "logs") if system.run else "",
+        "token": f"TOOG_POSTGRES_FILE={run / 'postgres.dsn'} .venv/bin/toog token create "
+        "--agent ik --scope desk --scope figures",
+        "logs": str(run / "logs"),
     }
 
 
@@ -263,8 +275,17 @@ async def _drain(desk: Desk) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
     raise LocalError(
         f"The flow did not come to rest within {DRAIN_S:.0f} s "
-        f"(balance: {await desk.balance()}; waiting to leave: {await store.pending(desk.pool)}); "
+        f"({_under_way(await desk.balance())}, {await store.pending(desk.pool)} waiting to leave); "
         f"look into {desk.system.run}/logs."
+    )
+
+
+def _under_way(balance: figures.Balance | None) -> str:
+    if balance is None:
+        return "metrics does not answer"
+    return (
+        f"{balance.in_flight} records without a verdict, {balance.desk.lag} before the desk, "
+        f"balance {balance.balance} and {balance.desk.balance}"
     )
 
 

@@ -2,11 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+WORDS: Final[Mapping[str, str]] = {
+    "emergency": "dringend",
+    "dm": "privébericht",
+    "mention": "vermelding",
+    "comment": "reactie",
+    "thread": "nevengesprek",
+    "signal": "signaal",
+    "own_post": "eigen bericht",
+    "repost": "herhaling",
+    "no_words": "zonder woorden",
+    "tags_friends": "tagt vrienden",
+    "bystander": "omstander",
+    "quote_of_ours": "citaat van ons",
+    "quote_other": "ander citaat",
+    "hashtag_only": "enkel hashtag",
+    "not_addressed": "niet voor ons",
+    "blocked_author": "geblokkeerd",
+}
+"""Lanes and reasons as they stand on screens."""
 
 
 @dataclass(slots=True)
@@ -35,7 +56,12 @@ def picture(moment: Moment, addresses: Mapping[str, str]) -> Group:
     head = Text.assemble(("Toog ", "bold"), f"· uitzending {clock} · ", (moment.phase, "bold cyan"))
     table = Table.grid(padding=(0, 3))
     table.add_row(_left(moment), _middle(moment), _right(moment))
-    foot = Text("\n".join(f"{name:<10} {url}" for name, url in addresses.items()), style="dim")
+    foot = Text(style="dim")
+    foot.append(
+        "telling = wat ontvangen is zonder beoordeling; toogtelling = wat de toog kreeg en "
+    )
+    foot.append("nergens staat. Beide horen 0 te zijn. Stoppen: Ctrl-C.\n")
+    foot.append("\n".join(f"{name:<10} {url}" for name, url in addresses.items()))
     return Group(Panel(table, title=head, border_style="blue"), foot)
 
 
@@ -65,13 +91,13 @@ def _left(moment: Moment) -> Table:
 
 
 def _middle(moment: Moment) -> Table:
-    rows = {lane: str(count) for lane, count in moment.addressed.items()}
+    rows = {WORDS[lane]: str(count) for lane, count in moment.addressed.items()}
     return _rows("Aan de toog", {**rows, "context": str(moment.context)})
 
 
 def _right(moment: Moment) -> Table:
     most = sorted(moment.dropped.items(), key=lambda row: -row[1])
-    return _rows("Rumoer", {reason: str(count) for reason, count in most if count})
+    return _rows("Rumoer", {WORDS[reason]: str(count) for reason, count in most if count})
 
 
 def _rows(title: str, rows: Mapping[str, str]) -> Table:

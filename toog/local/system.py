@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, NoReturn, Self, TypeVar
 
 from toog.local import home as homes
 from toog.local.accounts import write_accounts, write_private, write_secrets
@@ -17,6 +17,7 @@ from toog.local.programs import SERVICES, Binds, Crowd, Programs, choose_binds
 from toog.local.project import HOME, Say, say
 
 DATABASE: Final = "toog"
+LOOK_EVERY_S: Final = 0.2
 
 T = TypeVar("T")
 
@@ -130,6 +131,33 @@ class System:
         if self._postgres:
             await _in_thread(self._postgres.leave)
         self._lock.give_back()
+
+    async def until_failure(self) -> NoReturn:
+        """Waits until something cannot be kept running, a server or a program: LocalError then."""
+        watches = [
+            asyncio.create_task(self.supervisor.until_failure(), name="watch programs"),
+            asyncio.create_task(self._until_a_server_ends(), name="watch servers"),
+        ]
+        try:
+            await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+            for watch in watches:
+                if watch.done():
+                    await watch
+            raise LocalError("A watch ended without a reason.")
+        finally:
+            for watch in watches:
+                watch.cancel()
+
+    async def _until_a_server_ends(self) -> NoReturn:
+        servers: dict[str, Kafka | Postgres] = {"Kafka": self.kafka, "PostgreSQL": self.postgres}
+        while True:
+            for name, server in servers.items():
+                if server.pid is None:
+                    raise LocalError(
+                        f"{name} ended by itself; see {server.log} for its last words, "
+                        "then start again."
+                    )
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -1,6 +1,7 @@
 """Robot agents: they use the responder's HTTP API as people at the desk would."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,9 +142,17 @@ class _Robot:
             if response.is_success:
                 return True
             await self._refused(response)
+            if response.status_code == 409:
+                await self._give_back(path)
             if response.status_code not in _AGAIN:
                 return False
         return False
+
+    async def _give_back(self, path: str) -> None:
+        """The case has changed: whoever is next reads it anew, and does not wait for our lease."""
+        case = path.rpartition("/")[0]
+        with contextlib.suppress(httpx.HTTPError):
+            await self._post(f"{case}/release")
 
     async def _refused(self, response: httpx.Response) -> None:
         """409: somebody was quicker, go on. 503 and 429: wait as told. Else count and slow down."""

@@ -99,6 +99,7 @@ CREATE TABLE responder.outbox (
     activity_id text NOT NULL UNIQUE,
     key text NOT NULL,
     value bytea NOT NULL,
+    traceparent text,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     sent_at timestamptz
 );

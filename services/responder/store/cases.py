@@ -114,10 +114,14 @@ async def close(connection: Connection, case_id: str, reason: str) -> None:
 
 
 async def answered(connection: Connection, case_id: str, lease_s: float) -> None:
-    """A reply is on its way; who gave it has the case a while longer."""
+    """A reply is on its way; who gave it has the case a while longer.
+
+    The version rises: a second reply, or a double click, must have seen the first.
+    """
     await connection.execute(
         """
-        UPDATE responder.cases SET state = 'answered', since = clock_timestamp(), refused = false,
+        UPDATE responder.cases SET state = 'answered', version = version + 1,
+            since = clock_timestamp(), refused = false,
             lease_until = clock_timestamp() + $2 * interval '1 second'
         WHERE id = $1
         """,

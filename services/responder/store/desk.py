@@ -337,7 +337,8 @@ async def delete_messages(connection: Connection, ids: Sequence[str]) -> set[str
     """
     changed = await connection.fetch(
         """
-        UPDATE responder.messages SET text = '', author_name = NULL, language = NULL,
+        UPDATE responder.messages SET text = '', author_name = NULL, author_handle = NULL,
+            language = NULL,
             deleted_at = clock_timestamp()
         WHERE id = ANY($1::text[]) AND deleted_at IS NULL RETURNING case_id
         """,

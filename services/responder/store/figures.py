@@ -10,7 +10,7 @@ class Figures:
     """How the desk stands. `balance`: approved replies that are in no state at all; always 0."""
 
     waiting: dict[str, int]
-    oldest_s: float
+    oldest_s: dict[str, float]
     replies: dict[str, int]
     balance: int
     unsent: int
@@ -49,7 +49,7 @@ async def read(pool: Pool) -> Figures:
     replies = {row["state"]: row["replies"] for row in states}
     return Figures(
         waiting={row["lane"]: row["waiting"] for row in lanes},
-        oldest_s=max((row["oldest_s"] for row in lanes), default=0.0),
+        oldest_s={row["lane"]: row["oldest_s"] for row in lanes},
         replies=replies,
         balance=rest["approved"] - sum(replies.values()),
         unsent=rest["unsent"],

@@ -14,17 +14,20 @@ RELAY_LOCK = 0x700E
 """The advisory lock of the one relay."""
 
 
-async def add(connection: Connection, activities: Sequence[Activity]) -> None:
-    """These go out once the transaction is committed."""
+async def add(
+    connection: Connection, activities: Sequence[Activity], traceparent: str | None = None
+) -> None:
+    """These go out once the transaction is committed, under this trace context."""
     if activities:
         await connection.execute(
             """
-            INSERT INTO responder.outbox (activity_id, key, value)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[])
+            INSERT INTO responder.outbox (activity_id, key, value, traceparent)
+            SELECT *, $4 FROM unnest($1::text[], $2::text[], $3::bytea[])
             """,
             [a.id for a in activities],
             [_key(a) for a in activities],
             [activity.encode(a) for a in activities],
+            traceparent,
         )
 
 
@@ -38,6 +41,7 @@ async def tell(
     lane: str,
     reply: str | None = None,
     first_response_s: float | None = None,
+    traceparent: str | None = None,
 ) -> None:
     """One thing that happened to a case or a reply."""
     told = Activity(
@@ -50,7 +54,7 @@ async def tell(
         lane=lane,
         first_response_s=first_response_s,
     )
-    await add(connection, [told])
+    await add(connection, [told], traceparent)
 
 
 def _key(of: Activity) -> str:
@@ -60,10 +64,10 @@ def _key(of: Activity) -> str:
 
 
 async def unsent(connection: Connection, limit: int) -> list[asyncpg.Record]:
-    """The oldest rows that were not sent: id, activity_id, key, value, created_at."""
+    """The oldest rows that were not sent: id, activity_id, key, value, traceparent, created_at."""
     return await connection.fetch(
         """
-        SELECT id, activity_id, key, value, created_at FROM responder.outbox
+        SELECT id, activity_id, key, value, traceparent, created_at FROM responder.outbox
         WHERE sent_at IS NULL ORDER BY id LIMIT $1
         """,
         limit,

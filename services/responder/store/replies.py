@@ -86,7 +86,7 @@ async def give_up_sending(connection: Connection) -> list[asyncpg.Record]:
         UPDATE responder.replies AS r SET state = 'unknown', reason = 'sender_died'
         FROM responder.cases AS c
         WHERE r.state = 'sending' AND c.id = r.case_id
-        RETURNING r.id, r.case_id, r.platform, c.lane
+        RETURNING r.id, r.case_id, r.platform, r.traceparent, c.lane
         """
     )
 
@@ -133,19 +133,23 @@ async def lock_case_of(connection: Connection, reply_id: str) -> None:
 
 
 async def sent(
-    connection: Connection, reply_id: str, native_id: str, event_id: str
+    connection: Connection, reply_id: str, attempt: int, native_id: str, event_id: str
 ) -> datetime | None:
     """The platform has it; when we learnt so, or None where that was written before.
+
+    This and the three below speak of one attempt: a write that is repeated because its answer got
+    lost must not touch the attempt that came after it, or the reply would leave once more.
 
     Its echo may have come first and been taken for a reply from elsewhere: that is undone.
     """
     at: datetime | None = await connection.fetchval(
         """
-        UPDATE responder.replies SET state = 'sent', reason = NULL, native_id = $2, event_id = $3,
+        UPDATE responder.replies SET state = 'sent', reason = NULL, native_id = $3, event_id = $4,
             sent_at = clock_timestamp()
-        WHERE id = $1 AND state IN ('sending', 'unknown') RETURNING sent_at
+        WHERE id = $1 AND attempts = $2 AND state IN ('sending', 'unknown') RETURNING sent_at
         """,
         reply_id,
+        attempt,
         native_id,
         event_id,
     )
@@ -178,14 +182,16 @@ async def first_response(connection: Connection, case_id: str, at: datetime) -> 
     return seconds
 
 
-async def refused(connection: Connection, reply_id: str, reason: str) -> bool:
+async def refused(connection: Connection, reply_id: str, attempt: int, reason: str) -> bool:
     """The platform will not take it: the case waits again, for a person to look at."""
     row = await connection.fetchrow(
         """
-        UPDATE responder.replies SET state = 'refused', reason = $2
-        WHERE id = $1 AND state IN ('sending', 'unknown') RETURNING case_id, to_message
+        UPDATE responder.replies SET state = 'refused', reason = $3
+        WHERE id = $1 AND attempts = $2 AND state IN ('sending', 'unknown')
+        RETURNING case_id, to_message
         """,
         reply_id,
+        attempt,
         reason,
     )
     if row is None:
@@ -202,30 +208,32 @@ async def refused(connection: Connection, reply_id: str, reason: str) -> bool:
     return True
 
 
-async def unknown(connection: Connection, reply_id: str, reason: str) -> bool:
+async def unknown(connection: Connection, reply_id: str, attempt: int, reason: str) -> bool:
     """Nobody can tell whether it went out; it is never sent again."""
     row = await connection.fetchrow(
         """
-        UPDATE responder.replies SET state = 'unknown', reason = $2
-        WHERE id = $1 AND state = 'sending' RETURNING 1
+        UPDATE responder.replies SET state = 'unknown', reason = $3
+        WHERE id = $1 AND attempts = $2 AND state = 'sending' RETURNING 1
         """,
         reply_id,
+        attempt,
         reason,
     )
     return row is not None
 
 
 async def back(
-    connection: Connection, reply_id: str, *, held: bool, reason: str, wait_s: float
+    connection: Connection, reply_id: str, attempt: int, *, held: bool, reason: str, wait_s: float
 ) -> None:
     """It did not go out and may be tried again after so many seconds."""
     await connection.execute(
         """
-        UPDATE responder.replies SET state = CASE WHEN $2 THEN 'held' ELSE 'queued' END,
-            reason = $3, not_before = clock_timestamp() + $4 * interval '1 second'
-        WHERE id = $1 AND state IN ('sending', 'unknown')
+        UPDATE responder.replies SET state = CASE WHEN $3 THEN 'held' ELSE 'queued' END,
+            reason = $4, not_before = clock_timestamp() + $5 * interval '1 second'
+        WHERE id = $1 AND attempts = $2 AND state IN ('sending', 'unknown')
         """,
         reply_id,
+        attempt,
         held,
         reason,
         wait_s,

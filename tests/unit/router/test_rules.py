@@ -78,6 +78,8 @@ ROWS = [
     ("reply_to_us", "addressed", "mention", {"surface": "reply", "in_reply_to": OURS}),
     ("reply_to_us", "addressed", "mention", {"surface": "reply", "reply_prefix": (US, FRIEND), "in_reply_to": THEIRS}),
     ("comment", "addressed", "comment", {"surface": "comment"}),
+    ("comment", "addressed", "comment", {"surface": "comment", "native": "c1", "conversation": "c1", "in_reply_to": OURS}),
+    ("reply_to_us", "addressed", "mention", {"surface": "comment", "native": "c2", "conversation": "c1", "in_reply_to": OURS}),
     ("visitor_post", "addressed", "comment", {"surface": "visitor_post"}),
     ("mention", "addressed", "mention", {"mentions": (FRIEND, US)}),
     ("mention", "addressed", "mention", {"mentions": (US,), "text": "@StadPolDem"}),
@@ -108,6 +110,20 @@ def test_a_picture_in_a_comment_of_handles_counts_as_words() -> None:
     given = {"surface": "reply", "text": "@vriend", "mentions": (FRIEND,), "in_reply_to": OURS}
 
     assert verdict(**given, media=(Media("photo"),)).reason == "reply_to_us"
+
+
+@pytest.mark.parametrize("text", ["@StadPolDem 👍", "@StadPolDem ???", "@StadPolDem ❤️ #politie247"])
+def test_an_answer_to_us_without_words_names_no_friends(text: str) -> None:
+    given = {"surface": "reply", "text": text, "reply_prefix": (US,), "in_reply_to": OURS}
+
+    assert verdict(**given).reason == "reply_to_us"
+
+
+def test_a_name_that_is_tagged_without_an_at_sign_is_a_friend_too() -> None:
+    tagged = {"surface": "comment", "text": "Jan Peeters 😂", "mentions": (Mention("Jan Peeters"),)}
+
+    assert verdict(**tagged).reason == "tags_friends"
+    assert verdict(**{**tagged, "text": "Jan Peeters kijk"}).reason == "comment"
 
 
 def test_a_handle_is_ours_by_id_before_it_is_ours_by_name() -> None:

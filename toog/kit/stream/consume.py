@@ -36,6 +36,8 @@ SESSION_TIMEOUT_MS: Final = 10_000
 COMMIT_TIMEOUT_S: Final = 15.0
 LONGEST_WAIT_S: Final = 5.0
 WATCH_EVERY_S: Final = 2.0
+HEARD_WITHIN_S: Final = 5.0
+UNHEARD_S: Final = 10.0
 SILENT_S: Final = 60.0
 
 
@@ -102,6 +104,8 @@ class Consumer:
         self._failures = 0
         self._trouble: str | None = None
         self._last_batch = time.monotonic()
+        self._last_heard = time.monotonic()
+        self._silent = False
 
     def attach(self, to: KafkaBroker) -> None:
         """Declares the subscription; it runs when the broker is started."""
@@ -275,7 +279,13 @@ class Consumer:
         client = self.consumer
         if client is None or not client.assignment():
             return "no partitions assigned"
+        if time.monotonic() - self._last_heard > UNHEARD_S:
+            return "Kafka does not answer"
         return None
+
+    async def alive(self) -> str | None:
+        """None unless records wait and none are read: only a new process helps then."""
+        return "reads nothing" if self._silent else None
 
     async def watch(self) -> None:
         """Measures the lag until cancelled; raises when the client has gone silent.
@@ -286,12 +296,14 @@ class Consumer:
         while True:
             await asyncio.sleep(WATCH_EVERY_S * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(HEARD_WITHIN_S):
                     behind = await self._behind()
             except (KafkaError, TimeoutError):
                 continue  # the broker is away: nothing can be said
+            self._last_heard = time.monotonic()
             silent = time.monotonic() - self._last_batch
-            if behind and self._trouble is None and silent > SILENT_S:
+            self._silent = bool(behind) and self._trouble is None and silent > SILENT_S
+            if self._silent:
                 raise RuntimeError(f"{self.name} reads nothing although {behind} records wait")
 
     async def _behind(self) -> int:

@@ -21,8 +21,12 @@ def letter(
     original_key: str | None = None,
     headers: tuple[tuple[str, str], ...] = (),
     source_partition: str,
+    received_ms: int | None = None,
 ) -> Outgoing:
-    """A dead letter as it goes out. `error` is a class name: error texts quote citizens."""
+    """A dead letter as it goes out. `error` is a class name: error texts quote citizens.
+
+    `received_ms` is the receipt of what could not be read, where it is known; else it is `now`.
+    """
     value = dead.Dead(
         stage=stage,
         record=record,
@@ -41,7 +45,7 @@ def letter(
             ("ce_record", record.encode()),
             ("ce_stage", stage.encode()),
         ],
-        timestamp_ms=int(now.timestamp() * 1000),
+        timestamp_ms=int(now.timestamp() * 1000) if received_ms is None else received_ms,
     )
 
 
@@ -61,4 +65,5 @@ def of_record(
         original_key=(record.key or b"").decode(errors="replace"),
         headers=tuple((k, v.decode(errors="replace")) for k, v in record.headers),
         source_partition=f"{topic}:{record.partition}",
+        received_ms=record.timestamp,
     )

@@ -117,7 +117,8 @@ class Producer:
             if not _append(builder, record):
                 full.append((*place, builder))
                 builders[place] = builder = client.create_batch()
-                _append(builder, record)
+                if not _append(builder, record):
+                    raise RuntimeError("a new batch does not take its first record")
         # batches of one partition go one after the other: order per citizen is promised
         for name, partition, builder in full:
             await (await client.send_batch(builder, name, partition=partition))

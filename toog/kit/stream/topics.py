@@ -1,5 +1,10 @@
 """The topics job: creates what is missing, compares what is there, never changes a partition count."""
 
+import asyncio
+import random
+import time
+from typing import Final
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -8,6 +13,8 @@ from toog.contracts.topics import TOPICS, Topic
 from toog.kit.errors import StartError
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.client import connection, topic_name
+
+KNOWN_WITHIN_S: Final = 15.0
 
 
 async def ensure_topics(settings: KafkaSettings) -> list[str]:
@@ -50,7 +57,29 @@ async def _create(
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
             raise StartError(f"topic {name} cannot be created: {error.__name__}")
+    await _until_led(admin, [topic_name(settings, topic) for topic in missing])
     return [f"created {topic_name(settings, topic)}" for topic in missing]
+
+
+async def _until_led(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Waits until the brokers know of the new topics and lead every partition of them.
+
+    The controller confirms a creation before the brokers have heard of it: who came at once would
+    be told that the topic does not exist.
+    """
+    deadline = time.monotonic() + KNOWN_WITHIN_S
+    while True:
+        described = await admin.describe_topics(names)
+        partitions = [part for topic in described for part in topic["partitions"]]
+        known = len(described) == len(names) and not any(t["error_code"] for t in described)
+        if known and partitions and all(part["leader"] >= 0 for part in partitions):
+            return
+        if time.monotonic() > deadline:
+            raise StartError(
+                f"the brokers do not lead the new topics after {KNOWN_WITHIN_S:.0f} s: "
+                "look whether all brokers run, then start again"
+            )
+        await asyncio.sleep(0.05 * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
 
 
 async def _compare(admin: AIOKafkaAdminClient, settings: KafkaSettings, topic: Topic) -> list[str]:
