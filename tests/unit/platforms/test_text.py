@@ -75,6 +75,8 @@ def test_leading_handles_end_at_the_first_word() -> None:
         ("https://voorbeeld.рф/ и пример.рф", ["https://voorbeeld.рф/"]),
         ("http://" + "a" * 64 + ".nl", []),
         ("HTTPS://STAD.NL", ["HTTPS://STAD.NL"]),
+        ("ftp://stad.nl://stad.nl xttps://stad.nl", []),
+        ("zie://stad.nl", []),
     ],
 )
 def test_links(text: str, expected: list[str]) -> None:
@@ -159,11 +161,11 @@ def test_time_grows_with_the_text_only(piece: str, read: Callable[[str], object]
     assert seconds(MIB // 16) < 10 * small + 0.1
 
 
-@pytest.mark.parametrize("piece", ["a", "hallo @an_a ", "http://a.nl/(", "a.nl中@", "#1"])
+@pytest.mark.parametrize("piece", ["a", "zomaar wat woorden, en dan @an_a ", "http://a.nl/(", "#1", "中."])
 def test_eight_mebibytes_do_not_hang(piece: str) -> None:
     text = piece * (8 * MIB // len(piece.encode()))
     began = time.process_time()
 
     entities.handles(text)
 
-    assert time.process_time() - began < 15
+    assert time.process_time() - began < 1

@@ -80,6 +80,16 @@ class TestRules:
         assert added.json == {"add": [ROOM]}
         assert source.prepare(Answer(201, {}, b"{}")) is None
 
+    def test_rules_that_cannot_be_read_are_added_again(self) -> None:
+        source = stream()
+        source.prepare(None)
+
+        added = source.prepare(Answer(200, {}, b"<html>"))
+
+        assert added is not None
+        assert added.json == {"add": [ROOM, OWN]}
+        assert source.prepare(Answer(201, {}, b"<html>")) is None
+
     def test_rules_of_other_programs_of_the_app_stay(self) -> None:
         source = stream()
         source.prepare(None)
