@@ -31,6 +31,8 @@ def test_a_handle_in_a_link_or_address_is_none(text: str) -> None:
     [
         "https://t.co/abc @StadPolDem",
         "https://t.co/abc、@StadPolDem",
+        "https://t.co/abc,@StadPolDem",
+        "https://t.co/abc:@StadPolDem",
         "(https://t.co/abc)@StadPolDem",
         ".@StadPolDem kijk op stad.nl/@iemand",
         "Help.@StadPolDem",
@@ -161,7 +163,7 @@ def test_time_grows_with_the_text_only(piece: str, read: Callable[[str], object]
     assert seconds(MIB // 16) < 10 * small + 0.1
 
 
-@pytest.mark.parametrize("piece", ["a", "zomaar wat woorden, en dan @an_a ", "http://a.nl/(", "#1", "中."])
+@pytest.mark.parametrize("piece", ["a", "woord " * 40 + "@an_a ", "http://a.nl/(", "#1", "中."])
 def test_eight_mebibytes_do_not_hang(piece: str) -> None:
     text = piece * (8 * MIB // len(piece.encode()))
     began = time.process_time()

@@ -183,6 +183,18 @@ class TestTold:
         assert night.heard()[-1].event.id == quote.event.id
         assert night.heard()[-1].event.quotes == quote.event.quotes
 
+    async def test_texts_are_escaped_and_come_back_as_typed(self, night: Night) -> None:
+        typed = "R&D <3 @StadPolDem #politie247 &amp; meer"
+        await night.does("mention", typed)
+        await night.does("dm", "ja & nee")
+
+        line = json.loads(await night.line())["data"]
+
+        assert line["text"] == "R&amp;D &lt;3 @StadPolDem #politie247 &amp;amp; meer"
+        (tag,) = line["entities"]["hashtags"]
+        assert line["text"][tag["start"] : tag["end"]] == "#politie247"
+        assert [heard.event.text for heard in night.heard()] == [typed, "ja & nee"]
+
     async def test_an_edit_is_a_new_version_by_the_stream(self, night: Night) -> None:
         first = await night.does("mention", "@StadPolDem glas op straat")
         second = await night.does("edit", "@StadPolDem glas op de Markt", first)

@@ -99,8 +99,9 @@ def _outside_links(found: Iterable[re.Match[str]], text: str) -> Iterator[re.Mat
 
 def _link_spans(text: str) -> list[tuple[int, int]]:
     """Where links stand, each beginning behind the one before; none contains another."""
-    spans = [(link.start, link.end) for link in find_links(text)]
-    spans += [match.span() for match in _ADDRESS.finditer(text)]
+    known = {link.start: link.end for link in find_links(text)}
+    spans = list(known.items())
+    spans += [m.span() for m in _ADDRESS.finditer(text) if m.start() not in known]
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:

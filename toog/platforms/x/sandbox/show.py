@@ -88,7 +88,7 @@ def show_message(message: Message, fields: Iterable[str]) -> Json:
     whole: Json = {
         "id": message.id,
         "event_type": "MessageCreate",
-        "text": message.text,
+        "text": escaped(message.text),
         "sender_id": message.sender.id,
         "created_at": _iso(message.at),
         "dm_conversation_id": message.conversation,
@@ -126,7 +126,7 @@ def dm_activity(kind: str, us: Person, message: Message, random: Random) -> Json
         "message_create": {
             "target": {"recipient_id": message.recipient.id},
             "sender_id": message.sender.id,
-            "message_data": {"text": message.text, "entities": entities},
+            "message_data": {"text": escaped(message.text), "entities": entities},
         },
     }
     people = (message.sender, message.recipient)
@@ -152,7 +152,7 @@ def activity(kind: str, us: Person, payload: Json, random: Random, includes: Jso
 def _whole(post: Post) -> Json:
     whole: Json = {
         "id": post.id,
-        "text": post.text,
+        "text": escaped(post.text),
         "author_id": post.author.id,
         "created_at": _iso(post.at),
         "conversation_id": post.conversation,
@@ -162,7 +162,7 @@ def _whole(post: Post) -> Json:
             "is_edit_eligible": post.replied_to is None and post.reposted is None,
             "editable_until": _iso(post.at + EDIT_WINDOW_S),
         },
-        "display_text_range": [post.begins, len(post.text)],
+        "display_text_range": [post.begins, len(escaped(post.text))],
         "lang": post.language,
         "possibly_sensitive": False,
         "reply_settings": "everyone",
@@ -190,20 +190,27 @@ def _entities(post: Post) -> Json:
     entities: Json = {}
     if post.mentions:
         entities["mentions"] = [
-            _at(span) | {"username": span.word} | ({"id": span.id} if span.id else {})
+            _at(post, span) | {"username": span.word} | ({"id": span.id} if span.id else {})
             for span in post.mentions
         ]
     if post.hashtags:
-        entities["hashtags"] = [_at(span) | {"tag": span.word} for span in post.hashtags]
+        entities["hashtags"] = [_at(post, span) | {"tag": span.word} for span in post.hashtags]
     if post.links:
         entities["urls"] = [
-            _at(span) | {"url": span.word, "expanded_url": span.word} for span in post.links
+            _at(post, span) | {"url": span.word, "expanded_url": span.word} for span in post.links
         ]
     return entities
 
 
-def _at(span: Span) -> Json:
-    return {"start": span.start, "end": span.end}
+def escaped(text: str) -> str:
+    """The text as X tells it: three characters are escaped, in posts and in messages."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _at(post: Post, span: Span) -> Json:
+    """Offsets count in the text as it is told."""
+    start, end = (len(escaped(post.text[:place])) for place in (span.start, span.end))
+    return {"start": start, "end": end}
 
 
 def _doubled(value: Json) -> Json:
