@@ -36,8 +36,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     begun = time.process_time()
     yield
     spent = time.process_time() - begun
-    if _is_unit(item) and spent > UNIT_CPU_S:
-        pytest.fail(f"a unit test has {UNIT_CPU_S} s, this one took {spent:.1f} s", pytrace=False)
+    marker = item.get_closest_marker("cpu")
+    limit = marker.args[0] if marker else UNIT_CPU_S
+    if _is_unit(item) and spent > limit:
+        pytest.fail(f"a unit test has {limit} s, this one took {spent:.1f} s", pytrace=False)
 
 
 def _is_unit(item: pytest.Item) -> bool:

@@ -166,7 +166,9 @@ class Sender:
     async def _call(self, row: asyncpg.Record) -> SendResult:
         """Makes the one call. Whatever may have left and got no clear answer is Unsure."""
         account = self._accounts.by_id(row["platform"], row["account"])
-        if account is None or row["native"] is None or row["author"] is None:
+        # a comment is answered under itself, whoever wrote it; a message goes to a person
+        nobody = row["author"] is None and row["surface"] == "dm"
+        if account is None or row["native"] is None or nobody:
             return Refused("nobody_to_answer", permanent=True)
         outgoing, reply = self._outgoing[row["platform"]], _reply(row)
         try:
@@ -201,7 +203,7 @@ def _reply(row: asyncpg.Record) -> Reply:
         text=row["text"],
         surface=row["surface"] or "reply",
         to_message=row["native"],
-        to_citizen=row["author"],
+        to_citizen=row["author"] or "",
         to_handle=row["author_handle"],
         visibility=row["visibility"],
         language=row["language"],

@@ -4,15 +4,26 @@ from typing import Any
 
 import pytest
 
-from toog.local.figures import Balance, Desk, DeskLine, Intake, Ledger, Seen, faults, summary
+from toog.local.figures import (
+    PLATFORMS,
+    Balance,
+    Desk,
+    DeskLine,
+    Intake,
+    Ledger,
+    Seen,
+    faults,
+    summary,
+)
 
 X = Seen("x", "1", "dank u", "n1", True)
 M = Seen("mastodon", "2", "dank je", "n2", True)
+OTHERS = [Seen(p, "3", "merci", f"n-{p}", True) for p in PLATFORMS if p not in {"x", "mastodon"}]
 
 
 def good() -> dict[str, Any]:
     return {
-        "ledger": Ledger({"a": 1.0, "b": 2.0}, ["a", "b"], [X, M]),
+        "ledger": Ledger({"a": 1.0, "b": 2.0}, ["a", "b"], [X, M, *OTHERS]),
         "desk": Desk(2, 2, 2, {"sent": 2}, [("x", "n1"), ("mastodon", "n2")], {"a": 1.25}, 0),
         "balance": Balance(3, 2, 0, {"hashtag_only": 1}, 0, 0, 0, DeskLine(2, 0, 0, 0, 0, 0)),
         "intake": Intake(3, frozenset({"a", "b"})),
@@ -60,7 +71,7 @@ def test_a_fault_is_named(changed: dict[str, Any], said: str) -> None:
 
 def test_a_reply_that_the_platform_refused_is_an_attempt_but_not_seen() -> None:
     refused = Seen("x", "9", "nog eens", None, False)
-    night = {**good(), "ledger": Ledger({}, ["a", "b"], [X, M, refused])}
+    night = {**good(), "ledger": Ledger({}, ["a", "b"], [X, M, *OTHERS, refused])}
 
-    assert summary(**night)["replies_seen"] == 2
+    assert summary(**night)["replies_seen"] == len(PLATFORMS)
     assert faults(summary(**night), night["ledger"], night["desk"]) == []

@@ -126,7 +126,7 @@ class _Closing:
             if not self._closed.is_set():
                 task.cancel()
                 raise
-            if started.is_set():
+            if started.is_set() and scope["type"] == "http":
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._open.discard(task)

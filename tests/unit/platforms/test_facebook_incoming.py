@@ -559,6 +559,7 @@ class TestOdd:
         ],
         ids=["brackets", "objects", "quotes", "updates"],
     )
+    @pytest.mark.cpu(5)
     def test_8_mib_are_read_in_passable_time(self, body: bytes) -> None:
         began = time.monotonic()
         parse(body)

@@ -496,6 +496,7 @@ class TestOdd:
 
         assert (event.text, event.cleaned) == ("a\ufffdb\ufffd", True)
 
+    @pytest.mark.cpu(5)
     def test_eight_mebibytes_of_text(self) -> None:
         event = one(
             change({"id": "1", "text": ("woord " * 9 + "@a #b ") * (8 * 1024 * 1024 // 60)})

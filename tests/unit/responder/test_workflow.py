@@ -118,7 +118,7 @@ def test_settling_takes_the_lease_and_the_version() -> None:
     ],
 )
 def test_the_text_of_a_reply(text: str, wrong: str | None) -> None:
-    error = workflow.reply_text_error(text, 280)
+    error = workflow.reply_text_error(text, len(text), 280)
     assert error is None if wrong is None else error is not None and wrong in error
 
 
