@@ -334,6 +334,7 @@ HUGE = [
 
 
 @pytest.mark.parametrize("big", HUGE, ids=lambda big: big.name)
+@pytest.mark.cpu(5)
 def test_eight_mebibytes_take_no_more_than_their_time(big: Big) -> None:
     started = time.process_time()
 
