@@ -33,7 +33,10 @@ demo: setup ## play a short broadcast night through the real system; DEMO="--for
 	@$(BIN)/toog demo $(DEMO)
 
 test: setup ## the whole suite on a real broker and a real database, in random order
-	@$(BIN)/python -m pytest
+	@mkdir -p build  # the quick half runs beside the slow one, which mostly waits
+	@$(BIN)/python -m pytest -q tests/unit tests/contract > build/test-quick.log 2>&1 & quick=$$!; \
+	  $(BIN)/python -m pytest tests/integration tests/e2e --durations 12; slow=$$?; \
+	  wait $$quick; fast=$$?; tail -n 40 build/test-quick.log; exit $$(( slow || fast ))
 
 test-unit: setup ## only what needs no broker and no database
 	@$(BIN)/python -m pytest tests/unit
