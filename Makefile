@@ -67,7 +67,7 @@ contracts: setup ## write schemas, openapi.json and asyncapi.json anew
 lock: setup ## resolve the dependencies anew; writes no index address
 	@for out in requirements-dev.txt:"--extra dev" requirements.txt:"-c requirements-dev.txt"; do \
 	  $(BIN)/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
-	    --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+	    --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header \
 	    $${out#*:} -o $${out%%:*} pyproject.toml; done
 
 clean: ## remove what was built and downloaded; stops nothing
