@@ -1,43 +1,17 @@
-"""`toog <verb>`: jobs, operator's calls and the demo. Thin: every verb is one call elsewhere."""
+"""Jobs of a set-up and the demo: topics, migrations, tokens, a played night."""
 
-import asyncio
-import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Webcare for the social desk on broadcast nights.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+from toog.cli.running import fail, run
+
+app = typer.Typer()
 token_app = typer.Typer(help="Access tokens for people and programs.", no_args_is_help=True)
 app.add_typer(token_app, name="token")
 
-T = TypeVar("T")
-
 LONGEST_NIGHT_S = 86_400
-
-
-def _fail(error: Exception) -> NoReturn:
-    """One sentence that says what to do; exit code 2."""
-    sys.stderr.write(f"toog: {error}\n")
-    raise typer.Exit(2)
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    from toog.kit.errors import StartError
-    from toog.kit.telemetry import start_logs
-    from toog.local.errors import LocalError
-
-    start_logs("toog", "cli", "WARNING")  # standard output carries results only
-    try:
-        return asyncio.run(work())
-    except (StartError, LocalError) as error:
-        _fail(error)
 
 
 @app.command()
@@ -52,7 +26,7 @@ def topics() -> None:
         await wait_for_kafka(settings)
         return await ensure_topics(settings)
 
-    for line in _run(work) or ["all topics are as they should be"]:
+    for line in run(work) or ["all topics are as they should be"]:
         print(line)
 
 
@@ -65,7 +39,7 @@ def migrate() -> None:
     async def work() -> list[str]:
         return await migrate_all(load(PostgresSettings))
 
-    for line in _run(work) or ["the database is up to date"]:
+    for line in run(work) or ["the database is up to date"]:
         print(line)
 
 
@@ -96,7 +70,7 @@ def token_create(
         finally:
             await pool.close()
 
-    print(_run(work))
+    print(run(work))
 
 
 @token_app.command("revoke")
@@ -113,68 +87,7 @@ def token_revoke(agent: Annotated[str, typer.Option(help="whose tokens end now")
         finally:
             await pool.close()
 
-    print(f"{_run(work)} tokens revoked")
-
-
-@app.command()
-def resume(
-    address: Annotated[str, typer.Argument(help="internal host:port of the service")],
-) -> None:
-    """Open the valves of a service, after the cause of its bad records is mended."""
-    import httpx
-
-    try:
-        answer = httpx.post(f"http://{address}/resume", timeout=10).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
-        _fail(
-            ValueError(
-                f"{address} does not answer as a Toog service ({type(error).__name__}): "
-                "give the host:port of its internal listener"
-            )
-        )
-    print("opened: " + (", ".join(answer["opened"]) or "nothing was closed"))
-
-
-@app.command()
-def explain(
-    platform: Annotated[str, typer.Option(help="x, facebook, instagram, mastodon or bluesky")],
-    me: Annotated[str, typer.Option(metavar="ID[:HANDLE]", help="our own account there")],
-    file: Annotated[
-        Path, typer.Argument(help="the payload; - reads it from standard input")
-    ] = Path("-"),
-    policy: Annotated[
-        Path | None, typer.Option(help="judge by this policy.toml, not by the shipped one")
-    ] = None,
-    door: Annotated[str, typer.Option(help="own, or room: heard by a hashtag rule")] = "own",
-) -> None:
-    """Say what each event in a payload is, and why it comes to the desk or does not."""
-    from datetime import UTC, datetime
-
-    import msgspec
-
-    from services.router.policy import PolicyError, read_policy, shipped_policy
-    from toog.explain import DOORS, ExplainError
-    from toog.explain import explain as explained
-    from toog.explain import me as account_of
-
-    judged_as = next((one for one in DOORS if one == door), None)
-    if judged_as is None:
-        _fail(ValueError(f"--door {door}: choose {' or '.join(DOORS)}"))
-    try:
-        rules = read_policy(policy.read_text() if policy else shipped_policy())
-        body = sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
-        account = account_of(platform, me)
-        found = explained(body, account, policy=rules, door=judged_as, now=datetime.now(UTC))
-    except OSError as error:
-        _fail(ValueError(f"{error.filename or file} cannot be read: {error.strerror}"))
-    except (UnicodeDecodeError, PolicyError, ExplainError) as error:
-        _fail(error)
-    for sentence in found.unread[:20]:
-        sys.stderr.write(f"toog: {sentence}\n")
-    if len(found.unread) > 20:
-        sys.stderr.write(f"toog: and {len(found.unread) - 20} more cannot be read\n")
-    sys.stdout.buffer.write(msgspec.json.Encoder().encode_lines(found.lines))
-    sys.stdout.buffer.flush()
+    print(f"{run(work)} tokens revoked")
 
 
 @app.command()
@@ -200,13 +113,13 @@ def demo(  # noqa: PLR0917 - typer names each by its option, nobody passes them 
     from toog.local.wishes import read_wish
 
     if json and seconds is None:
-        _fail(ValueError("--json needs an end: add --for SECONDS"))
+        fail(ValueError("--json needs an end: add --for SECONDS"))
     if seconds is not None and not 5 <= seconds <= LONGEST_NIGHT_S:
-        _fail(ValueError(f"--for needs at least 5 and at most {LONGEST_NIGHT_S} seconds"))
+        fail(ValueError(f"--for needs at least 5 and at most {LONGEST_NIGHT_S} seconds"))
     if kill is not None and kill not in ("ingest", "router", "responder", "metrics"):
-        _fail(ValueError(f"--kill {kill}: choose ingest, router, responder or metrics"))
+        fail(ValueError(f"--kill {kill}: choose ingest, router, responder or metrics"))
     if kill is not None and seconds is None:
-        _fail(ValueError("--kill happens half-way: add --for SECONDS"))
+        fail(ValueError("--kill happens half-way: add --for SECONDS"))
     try:
         wishes = tuple(read_wish(wish, seconds) for wish in misbehave or ())
         night = Night(
@@ -220,5 +133,5 @@ def demo(  # noqa: PLR0917 - typer names each by its option, nobody passes them 
         )
         system = night.system()  # before the event loop runs, so that Ctrl-C ends a download
     except (LocalError, ValueError) as error:
-        _fail(error)
-    raise typer.Exit(_run(lambda: play(night, system)))
+        fail(error)
+    raise typer.Exit(run(lambda: play(night, system)))

@@ -1,0 +1,14 @@
+"""`toog <verb>`: jobs, operator's calls and the demo. Thin: every verb is one call elsewhere."""
+
+import typer
+
+from toog.cli import explaining, jobs, valve
+
+app = typer.Typer(
+    help="Webcare for the social desk on broadcast nights.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for verbs in (jobs, explaining, valve):
+    app.add_typer(verbs.app)

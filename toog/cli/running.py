@@ -1,0 +1,29 @@
+"""How a verb runs and how it fails: one sentence on standard error, exit code 2."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import typer
+
+T = TypeVar("T")
+
+
+def fail(error: Exception) -> NoReturn:
+    """One sentence that says what to do; exit code 2."""
+    sys.stderr.write(f"toog: {error}\n")
+    raise typer.Exit(2)
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What the work gives. Its errors that carry a sentence end the program with it."""
+    from toog.kit.errors import StartError
+    from toog.kit.telemetry import start_logs
+    from toog.local.errors import LocalError
+
+    start_logs("toog", "cli", "WARNING")  # standard output carries results only
+    try:
+        return asyncio.run(work())
+    except (StartError, LocalError) as error:
+        fail(error)

@@ -1,0 +1,1 @@
+"""What an operator asks of the log and changes in it: counted, found, judged anew, revived, replayed."""
