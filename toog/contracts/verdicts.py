@@ -38,9 +38,15 @@ DroppedReason = Literal[
 ]
 Reason = ContextReason | AddressedReason | DroppedReason
 
+MessageKind = Literal["incident", "question", "complaint", "criticism", "compliment", "other"]
+Origin = Literal["revive", "rejudge"]
+"""How a record came to the desk again, after its intake record had its verdict."""
+
 LANES: Final[tuple[Lane, ...]] = get_args(Lane)
 """In the order of service: what stands first is served first."""
 DROPPED_REASONS: Final[tuple[DroppedReason, ...]] = get_args(DroppedReason)
+
+MESSAGE_KINDS: Final[tuple[MessageKind, ...]] = get_args(MessageKind)
 
 DROPPED_TYPE: Final = "social.dropped.v1"
 
@@ -51,6 +57,19 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     outcome: Outcome
     reason: Reason
     lane: Lane | None = None
+
+
+class About(msgspec.Struct, frozen=True, gc=False):
+    """What else is said of an addressed message; nothing of it ever decides, or names a person.
+
+    `language`: the platform's own word, else what was detected, else None. `sentiment` is −1…1,
+    for sums only. `tag`: what the policy calls the organisation that wrote (press, partner).
+    """
+
+    kind: MessageKind
+    language: str | None
+    sentiment: float
+    tag: str | None = None
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):

@@ -7,7 +7,7 @@ built that the wire does not carry.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from toog.contracts.verdicts import Verdict
+from toog.contracts.verdicts import About, Origin, Verdict
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -39,6 +39,24 @@ def verdict_headers(verdict: Verdict, rules: str, record: str) -> list[tuple[str
     if verdict.lane is not None:
         headers.append(("ce_lane", verdict.lane.encode()))
     return headers
+
+
+def about_headers(about: About) -> list[tuple[str, bytes]]:
+    """What else is said of an addressed message, behind the verdict."""
+    headers = [
+        ("ce_kind", about.kind.encode()),
+        ("ce_sentiment", f"{about.sentiment:.2f}".encode()),
+    ]
+    if about.language is not None:
+        headers.append(("ce_language", about.language.encode()))
+    if about.tag is not None:
+        headers.append(("ce_tag", about.tag.encode()))
+    return headers
+
+
+def origin_headers(origin: Origin, by: str) -> list[tuple[str, bytes]]:
+    """Says that the record came to the desk again, and through whom; it has no part in the balance."""
+    return [("ce_origin", origin.encode()), ("ce_by", by.encode())]
 
 
 def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:

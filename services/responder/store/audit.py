@@ -7,6 +7,18 @@ from services.responder.store import Connection
 
 Act = Literal["list", "read", "claim", "release", "reply", "close"]
 """`claim` shows the case as `read` does; `list` names all cases that it showed."""
+LogAct = Literal[
+    "review",
+    "revive",
+    "rejudge",
+    "find",
+    "dead_list",
+    "dead_show",
+    "dead_replay",
+    "dead_drop",
+    "resume",
+]
+"""What is asked of Kafka's log, or changed there, by an agent or an operator."""
 
 
 async def write(
@@ -29,4 +41,20 @@ async def write(
         case,
         reply,
         cases,
+    )
+
+
+async def write_log_act(
+    connection: Connection, who: str, act: LogAct, why: str, records: Sequence[str] = ()
+) -> None:
+    """One row for an act on the log: `records` are coordinates, `why` is the operator's reason."""
+    await connection.execute(
+        """
+        INSERT INTO responder.audit (agent, act, why, records)
+        VALUES ($1, $2, $3, $4)
+        """,
+        who,
+        act,
+        why,
+        list(records),
     )

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from toog.contracts.topics import MAX_RECORD_BYTES, TOPICS, Topic, parse_record
+from toog.contracts.topics import TOPICS, Topic, parse_record
 from toog.kit.errors import UnavailableError
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.client import connection, topic_name
@@ -154,7 +154,7 @@ async def look(settings: KafkaSettings) -> AsyncIterator[Look]:
         **connection(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        max_partition_fetch_bytes=1024 * 1024,
     )
     try:
         await client.start()
