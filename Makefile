@@ -33,7 +33,10 @@ demo: setup ## play a short broadcast night through the real system; DEMO="--for
 	@$(BIN)/toog demo $(DEMO)
 
 test: setup ## the whole suite on a real broker and a real database, in random order
-	@$(BIN)/python -m pytest
+	@mkdir -p build  # the quick half runs beside the slow one, which mostly waits
+	@$(BIN)/python -m pytest -q tests/unit tests/contract > build/test-quick.log 2>&1 & quick=$$!; \
+	  $(BIN)/python -m pytest tests/integration tests/e2e --durations 12; slow=$$?; \
+	  wait $$quick; fast=$$?; tail -n 40 build/test-quick.log; exit $$(( slow || fast ))
 
 test-unit: setup ## only what needs no broker and no database
 	@$(BIN)/python -m pytest tests/unit
@@ -64,7 +67,7 @@ contracts: setup ## write schemas, openapi.json and asyncapi.json anew
 lock: setup ## resolve the dependencies anew; writes no index address
 	@for out in requirements-dev.txt:"--extra dev" requirements.txt:"-c requirements-dev.txt"; do \
 	  $(BIN)/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
-	    --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+	    --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header \
 	    $${out#*:} -o $${out%%:*} pyproject.toml; done
 
 clean: ## remove what was built and downloaded; stops nothing

@@ -18,6 +18,7 @@ from toog.platforms.accounts import Account, Accounts
 from toog.platforms.base import Heard, Incoming
 from toog.platforms.clean import clean
 from toog.platforms.mastodon.sse import is_sse, server_sent
+from toog.platforms.shallow import passable
 from toog.platforms.table import PLATFORMS
 
 SORTED: Final = 1_000
@@ -154,18 +155,25 @@ def _raw(text: bytes) -> bytes | None:
     """The JSON text without what no parser takes, or None where it is no JSON."""
     cleaned = clean(text.strip())[0]
     try:
-        msgspec.json.decode(cleaned, type=msgspec.Raw)
+        passable(cleaned)
     except (msgspec.DecodeError, RecursionError):
         return None
     return text.strip()
+
+
+def _items(text: bytes) -> list[msgspec.Raw]:
+    return msgspec.json.decode(passable(clean(text)[0]), type=list[msgspec.Raw])
 
 
 def _unwrapped(
     place: str, text: bytes | None, depth: int = 0
 ) -> Iterator[tuple[str, bytes | None]]:
     """A list gives its items, a string the payload written in it; a bare number is none."""
-    if text is not None and text.startswith(b"[") and depth < 2:
-        items = msgspec.json.decode(clean(text)[0], type=list[msgspec.Raw])
+    if text is not None and text.startswith(b"["):
+        items = _items(text) if depth < 2 else None  # lists in lists in lists are no payload
+        if items is None:
+            yield place, None
+            return
         if not items:
             yield place, b""
         for number, item in enumerate(items, start=1):
@@ -204,8 +212,11 @@ def _in_payload_order(heard: tuple[Heard, ...], piece: bytes) -> list[Heard]:
     if not 1 < len(heard) <= SORTED:
         return list(heard)
     text = clean(piece)[0]
-    places = [text.find(bytes(one.event.raw)) for one in heard]
-    if -1 in places or len(set(places)) < len(places):
+    raws = [bytes(one.event.raw) for one in heard]
+    if any(text.count(raw) != 1 for raw in raws):
+        return list(heard)
+    places = [text.find(raw) for raw in raws]
+    if len(set(places)) < len(places):
         return list(heard)
     return [one for _, one in sorted(zip(places, heard, strict=True), key=lambda pair: pair[0])]
 

@@ -7,7 +7,7 @@ from typing import Final
 from toog.contracts.events import Mention
 
 _HANDLE_OR_TAG: Final = re.compile(r"[@＠][\w.-]+(?:@[\w.-]+)?|[#＃]\w+")
-_WORD: Final = re.compile(r"\w")
+_WORD: Final = re.compile(r"\w(?![\ufe0f\u20e3])")  # a digit of a keycap emoji is no word
 
 
 def has_words(text: str) -> bool:

@@ -239,7 +239,7 @@ async def test_a_refused_source_keeps_trying_and_says_so(world: World) -> None:
     world.status = 401
 
     async with world.driven() as (stream, source):
-        await until(lambda: world.opened >= 3)
+        await until(lambda: len(source.attempts) >= 3)
 
         assert stream.state()["connected"] is False
         assert stream.state()["trouble"] == "status 401"

@@ -33,12 +33,22 @@ def _field_by_field(type_: type[T], raw: msgspec.Raw | bytes) -> T | None:
         return None
     good: dict[str, Any] = {}
     for encoded, (name, hint) in _types(type_).items():
-        if encoded in fields and (value := _value(fields[encoded], hint)) is not None:
+        if encoded not in fields:
+            continue
+        raw = _id(encoded, fields[encoded])
+        if (value := _value(raw, hint)) is not None:
             good[name] = value
     try:
         return type_(**good)
     except TypeError:
         return None
+
+
+def _id(name: str, raw: msgspec.Raw) -> msgspec.Raw:
+    """Ids are strings everywhere: one that came as a number is written as one, digit by digit."""
+    text = bytes(raw)
+    is_id = name == "id" or name.endswith("_id")
+    return msgspec.Raw(b'"%s"' % text) if is_id and text.isdigit() else raw
 
 
 def _value(raw: msgspec.Raw, hint: Any) -> Any:

@@ -49,6 +49,9 @@ ODD: Final[dict[str, Any]] = {
     "object": {"id": 1, "data": None, "type": [], "event": {}},
 }
 
+# a property test looks at a hundred cases in one: it may take five seconds on a slow machine
+pytestmark = pytest.mark.cpu(5)
+
 
 def named(cases: list[tuple[str, str, Any]]) -> list[str]:
     return [f"{platform}-{name}" for platform, name, _ in cases]

@@ -488,7 +488,10 @@ class TestGraph:
 
     def test_an_error_is_no_event(self) -> None:
         assert parse({"error": {"code": 190}}, US) == Parsed()
-        assert parse({"data": []}, US).heard[0].event.signal == "not_understood"
+
+    def test_an_empty_page_holds_no_event(self) -> None:
+        assert parse({"data": [], "paging": {}}, US) == Parsed()
+        assert parse({"data": 5}, US).heard[0].event.signal == "not_understood"
 
     def test_without_an_account_nothing_is_a_message(self) -> None:
         got = heard("made/comments_page")

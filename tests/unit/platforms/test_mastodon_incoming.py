@@ -307,7 +307,7 @@ def test_control_says_nothing(body: bytes) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        {"id": 5, "account": {"id": "1"}},
+        {"id": [5], "account": {"id": "1"}},
         {"id": "", "account": {"id": "1"}},
         {"id": "5"},
         {"id": "5", "account": None},

@@ -135,7 +135,7 @@ def test_a_conversation_without_a_last_word_is_a_signal() -> None:
     assert (event.kind, event.signal) == ("signal", "conversation")
 
 
-@pytest.mark.parametrize("odd", [{"type": "mention", "id": 5}, {"last_status": {"id": "5"}}, []])
+@pytest.mark.parametrize("odd", [{"type": "mention", "id": [5]}, {"last_status": {"id": "5"}}, []])
 def test_what_is_no_whole_object_is_not_understood(odd: Any) -> None:
     assert [found.event.signal for found in heard([odd, odd])] == ["not_understood"] * 2
 
@@ -275,7 +275,7 @@ ODD_FIELDS = [
     ("tags", "geen"),
     ("media_attachments", [5, {"type": 5, "url": "https://foto.example/1.jpg"}]),
     ("quote", "nee"),
-    ("in_reply_to_id", 0),
+    ("in_reply_to_id", []),
     ("created_at", False),
 ]
 

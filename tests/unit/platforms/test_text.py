@@ -150,7 +150,10 @@ def test_what_can_be_sent() -> None:
     "read", [entities.handles, entities.hashtags, entities.cashtags, links.links, length.weighted]
 )
 def test_time_grows_with_the_text_only(piece: str, read: Callable[[str], object]) -> None:
-    """Four times the text may not take anywhere near sixteen times as long."""
+    """Four times the text may not take anywhere near sixteen times as long.
+
+    The best of three: whatever else the machine does can only make a run longer.
+    """
 
     def seconds(size: int) -> float:
         text = piece * (size // len(piece))
@@ -158,9 +161,9 @@ def test_time_grows_with_the_text_only(piece: str, read: Callable[[str], object]
         read(text)
         return time.process_time() - began
 
-    small = min(seconds(MIB // 64), seconds(MIB // 64))
+    small = min(seconds(MIB // 64) for _ in range(3))
 
-    assert seconds(MIB // 16) < 10 * small + 0.1
+    assert min(seconds(MIB // 16) for _ in range(3)) < 10 * small + 0.1
 
 
 @pytest.mark.parametrize("piece", ["a", "woord " * 40 + "@an_a ", "http://a.nl/(", "#1", "中."])

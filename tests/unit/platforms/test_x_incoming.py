@@ -453,7 +453,7 @@ class TestOdd:
             json.dumps(told("post.create", {})).encode(),
             json.dumps(told("dm.received", {})).encode(),
             json.dumps(told("dm.received", {"direct_message_events": [{"id": "1"}]})).encode(),
-            json.dumps(told("post.delete", {"id": 1})).encode(),
+            json.dumps(told("post.delete", {"id": [1]})).encode(),
         ],
     )
     def test_what_is_not_understood_is_counted(self, body: bytes) -> None:
@@ -525,3 +525,77 @@ def test_our_sent_message_is_keyed_by_the_recipient() -> None:
     assert heard.event.mentions == (Mention("an_a", "3"),)
     assert heard.event.media[0].kind == "photo"
     assert heard.event.occurred_at == NOW
+
+
+def test_ids_that_came_as_numbers_are_strings_digit_by_digit() -> None:
+    told_as = {
+        "filter": {"user_id": 1111111111111111111},
+        "event_type": "post.reply.create",
+        "payload": {
+            "id": 2083000000000000003,
+            "text": "@StadPolDem hoi",
+            "author_id": 2222,
+            "conversation_id": 900,
+            "in_reply_to_user_id": 1111111111111111111,
+            "referenced_tweets": [{"type": "replied_to", "id": 800}],
+        },
+    }
+    event = one(json.dumps({"data": told_as}).encode()).event
+
+    assert event.id == "x:1111111111111111111:post:2083000000000000003"
+    assert (event.author.id, event.conversation) == ("2222", "900")
+    assert (event.surface, event.in_reply_to.id) == ("reply", "x:1111111111111111111:post:800")
+
+
+def test_a_filter_with_a_number_for_somebody_else_is_not_ours() -> None:
+    told_as = {
+        "filter": {"user_id": 5555},
+        "event_type": "post.mention.create",
+        "payload": {"id": "9", "text": "hoi", "author_id": "2"},
+    }
+
+    assert one(json.dumps({"data": told_as}).encode()).event.signal == "unknown_account"
+
+
+def test_a_long_reply_that_types_our_handle_names_us() -> None:
+    post = {
+        "id": "9",
+        "text": "@piet @StadPolDem kort",
+        "author_id": "2",
+        "display_text_range": [18, 22],
+        "referenced_tweets": [{"type": "replied_to", "id": "8"}],
+        "entities": {
+            "mentions": [
+                {"start": 0, "username": "piet", "id": "3"},
+                {"start": 6, "username": "StadPolDem", "id": "1111111111111111111"},
+            ]
+        },
+        "note_tweet": {
+            "text": "kort maar lang @StadPolDem hulp",
+            "entities": {
+                "mentions": [{"start": 15, "username": "StadPolDem", "id": "1111111111111111111"}]
+            },
+        },
+    }
+    event = one(json.dumps({"data": post}).encode()).event
+
+    assert [m.handle for m in event.reply_prefix] == ["piet", "StadPolDem"]
+    assert [m.handle for m in event.mentions] == ["StadPolDem"]
+
+
+def test_a_value_that_is_nested_without_end_costs_only_itself() -> None:
+    deep = "[" * 3000 + "]" * 3000
+    body = '{"data":[{"id":"1","text":"a","x":' + deep + '},{"id":"2","text":"b"}]}'
+    parsed = incoming.parse(
+        body.encode(), accounts=ACCOUNTS, account=ACCOUNTS.all[0], source="s", now=NOW
+    )
+
+    assert [heard.event.native for heard in parsed.heard] == ["1", "2"]
+    assert parsed.unreadable == ()
+
+
+def test_two_odd_messages_of_one_delivery_are_two_signals() -> None:
+    body = json.dumps(told("dm.received", {"direct_message_events": [{"id": "a"}, {"id": "b"}]}))
+    ids = [heard.event.id for heard in parse(body.encode()).heard]
+
+    assert len(set(ids)) == 2

@@ -71,6 +71,7 @@ ROWS = [
     ("own_post", "dropped", None, {"own": True, "in_reply_to": OURS, "surface": "reply"}),
     ("repost", "dropped", None, {"surface": "repost", "mentions": (US,)}),
     ("no_words", "dropped", None, {"surface": "comment", "text": "👏👏 !"}),
+    ("no_words", "dropped", None, {"surface": "comment", "text": "1️⃣ ℹ️"}),
     ("tags_friends", "dropped", None, {"surface": "reply", "text": "@vriend #politie247 😂", "mentions": (FRIEND,), "in_reply_to": OURS}),
     ("story_reply", "addressed", "dm", {"surface": "story_reply", "text": "hoe laat?"}),
     ("story_mention", "addressed", "dm", {"surface": "story_mention", "text": ""}),

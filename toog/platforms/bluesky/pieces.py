@@ -9,6 +9,7 @@ from toog.platforms.base import Unreadable
 from toog.platforms.bluesky.payloads import NOTHING, Shape, ThreadView, part
 from toog.platforms.bluesky.post import Told
 from toog.platforms.clean import clean
+from toog.platforms.shallow import shallow
 
 DEEPEST: Final = 80
 """So far up and down a thread is read: what the server gives unless asked for more."""
@@ -19,6 +20,8 @@ def pieces(body: bytes) -> Iterator[Told | Unreadable]:
     text, cleaned = clean(body.strip())
     if not text:
         return
+    if _error(text) == "RecursionError":
+        text = shallow(text)
     error = _error(text)
     if error is None and not text.startswith(b"["):
         yield Told(text, cleaned)

@@ -4,7 +4,6 @@ Ids come as numbers or strings, times in seconds, milliseconds or as ISO text, i
 product (developers.facebook.com/docs/graph-api/webhooks).
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,28 +17,6 @@ _MILLISECONDS_FROM: Final = 100_000_000_000
 """In seconds this is the year 5138, in milliseconds 1973."""
 _ID_BITS: Final = 128
 _ID_CHARS: Final = 512
-_DEEPEST: Final = 60
-_BRACKETS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]++|[\]}]++', re.DOTALL)
-
-
-def shallow(body: bytes) -> bytes:
-    """The JSON text with `null` for whatever is nested deeper than anything that Meta sends.
-
-    So that one such value costs its field, and not the whole delivery that it came in.
-    """
-    kept: list[bytes] = []
-    depth = done = 0
-    for match in _BRACKETS.finditer(body):
-        if match.group().startswith(b'"'):
-            continue
-        opens = match.group()[0] in b"[{"
-        before, depth = depth, depth + (len(match.group()) if opens else -len(match.group()))
-        if opens and before <= _DEEPEST < depth:
-            kept += [body[done : match.start() + _DEEPEST - before], b"null"]
-            done = len(body)
-        elif not opens and depth <= _DEEPEST < before:
-            done = match.end() - (_DEEPEST - depth)
-    return b"".join([*kept, body[done:]])
 
 
 def decode(raw: bytes | msgspec.Raw) -> Any:

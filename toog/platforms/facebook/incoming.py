@@ -32,7 +32,6 @@ from toog.platforms.facebook.fields import (
     inner,
     raw_fields,
     raws,
-    shallow,
     text,
 )
 from toog.platforms.facebook.hearing import (
@@ -44,6 +43,7 @@ from toog.platforms.facebook.hearing import (
 )
 from toog.platforms.facebook.messenger import MESSAGING_FIELDS, STANDBY, hear_messaging
 from toog.platforms.facebook.objects import hear_object
+from toog.platforms.shallow import shallow
 
 SIGNATURE: Final = "x-hub-signature-256"
 UPDATES: Final = ("changes", "messaging", STANDBY)
@@ -117,7 +117,8 @@ def _heard(hearing: Hearing, raw: msgspec.Raw) -> Iterator[Heard]:
         asked = hearing.account.id if hearing.account else None
         yield from _entry(hearing.of_page(_named(given)[0] or asked, None), given, raw)
     elif "data" in given:
-        for item in raws(given["data"]) or [raw]:
+        items = raws(given["data"])
+        for item in [raw] if items is None else items:
             yield from _one(hearing, item)
     elif "error" not in given:
         yield from _one(hearing, raw)

@@ -29,7 +29,8 @@ def mentions_of(tags: Iterable[Fields]) -> tuple[Mention, ...]:
 def hashtags_of(words: str) -> tuple[str, ...]:
     """The hashtags without #, case as written; a number alone is none, nor what stands in a link."""
     plain = _LINK.sub(" ", words)
-    return tuple(tag for tag in _HASHTAG.findall(plain) if not tag.replace("_", "").isdecimal())
+    found = [tag for tag in _HASHTAG.findall(plain) if not tag.replace("_", "").isdecimal()]
+    return tuple(dict.fromkeys(found))
 
 
 def links_of(words: str, shared: str = "") -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from toog.platforms.instagram.messages import (
 )
 from toog.platforms.instagram.payloads import text_id
 from toog.platforms.lenient import read
+from toog.platforms.shallow import passable
 
 SIGNATURE: Final = "x-hub-signature-256"
 NOT_UNDERSTOOD: Final = "not_understood"
@@ -106,7 +107,7 @@ def parse(
         return Parsed()
     hearing = Hearing(accounts=accounts, source=source, now=now, cleaned=cleaned)
     try:
-        root = msgspec.json.decode(text, type=msgspec.Raw)
+        root = msgspec.Raw(passable(text).strip())
         whole = payloads.items(root) or [root]
         return Parsed(tuple(heard for one in whole for heard in _body(hearing, account, one)))
     except (msgspec.DecodeError, RecursionError) as error:

@@ -24,6 +24,7 @@ from toog.platforms.mastodon.payloads import (
     Status,
 )
 from toog.platforms.mastodon.sse import is_sse, server_sent
+from toog.platforms.shallow import passable
 
 CONTROL: Final = frozenset({"filters_changed", "notifications_merged"})
 """Stream events that say nothing about anybody; their data is `undefined` or `1`."""
@@ -111,7 +112,7 @@ def _pieces(body: bytes) -> list[_Piece | Unreadable]:
     if not text.startswith(b"["):
         return [_Piece(None, text, cleaned)] if text else []
     try:
-        page = msgspec.json.decode(text, type=list[msgspec.Raw])
+        page = msgspec.json.decode(passable(text), type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError) as error:
         return [Unreadable(body, type(error).__name__)]
     items = [bytes(item) for item in page]
@@ -136,7 +137,7 @@ def _read(here: _Here, piece: _Piece) -> Heard | Unreadable | None:
         return _deletion(here, piece)
     try:
         # The whole text is checked once: `raw` goes into our own JSON as it is.
-        msgspec.json.decode(piece.data, type=msgspec.Raw)
+        piece = piece._replace(data=passable(piece.data))
     except (msgspec.DecodeError, RecursionError) as error:
         if piece.name in JSON_EVENTS:
             return Unreadable(piece.data, type(error).__name__)

@@ -10,6 +10,7 @@ import msgspec
 
 from toog.platforms.accounts import Account
 from toog.platforms.base import Heard
+from toog.platforms.lenient import read
 from toog.platforms.x import times
 from toog.platforms.x.direct import hear_dm
 from toog.platforms.x.direct_payloads import DmEnvelope
@@ -21,7 +22,6 @@ from toog.platforms.x.hearing import (
     hear_signal,
 )
 from toog.platforms.x.legacy import translated
-from toog.platforms.x.lenient import read
 from toog.platforms.x.messages import hear, hear_deletion
 from toog.platforms.x.payloads import Id, Known, User, exact, users_by_id
 

@@ -11,10 +11,10 @@ from toog.contracts import ids
 from toog.contracts.events import Event, Media
 from toog.platforms.accounts import Account
 from toog.platforms.base import Heard
+from toog.platforms.lenient import read
 from toog.platforms.x import times
 from toog.platforms.x.direct_payloads import Chat, Dm, DmEvent
 from toog.platforms.x.hearing import PLATFORM, Hearing, author_of, is_id
-from toog.platforms.x.lenient import read
 from toog.platforms.x.naming import Named
 from toog.platforms.x.payloads import User, unescaped
 

@@ -52,7 +52,7 @@ class Dm(msgspec.Struct):
 
     id: str
     message_create: DmCreate
-    created_timestamp: str | None = None
+    created_timestamp: str | int | None = None
 
 
 class DmEvent(msgspec.Struct):

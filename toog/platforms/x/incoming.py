@@ -25,6 +25,8 @@ from toog.platforms.base import (
     look_up_source,
 )
 from toog.platforms.clean import clean
+from toog.platforms.lenient import read
+from toog.platforms.shallow import passable
 from toog.platforms.x import account_activity, payloads
 from toog.platforms.x.activity import hear_activity
 from toog.platforms.x.direct import hear_dm_event
@@ -35,7 +37,6 @@ from toog.platforms.x.hearing import (
     Hearing,
     hear_signal,
 )
-from toog.platforms.x.lenient import read
 from toog.platforms.x.messages import hear_post
 from toog.platforms.x.streams import ROOM_TAG
 
@@ -101,7 +102,7 @@ def parse(
     enriches = source == look_up_source(PLATFORM)
     hearing = Hearing(accounts, source, now, cleaned, enriches)
     try:
-        msgspec.json.decode(text, type=msgspec.Raw)
+        text = passable(text)
         envelope = read(payloads.Envelope, text)
         if envelope is None:
             return Parsed((hear_signal(hearing, account, NOT_UNDERSTOOD, text),))

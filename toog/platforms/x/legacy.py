@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from toog.platforms.x.lenient import read
+from toog.platforms.lenient import read
 from toog.platforms.x.payloads import (
     ABSENT,
     Attachments,

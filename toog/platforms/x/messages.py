@@ -10,9 +10,9 @@ from toog.contracts import ids
 from toog.contracts.events import Event, Media, Mention, Reference, Surface
 from toog.platforms.accounts import Account
 from toog.platforms.base import Heard
+from toog.platforms.lenient import read
 from toog.platforms.x import payloads, times
 from toog.platforms.x.hearing import PLATFORM, Hearing, author_of, is_id
-from toog.platforms.x.lenient import read
 from toog.platforms.x.naming import Named, named
 
 REVISION_DIGITS: Final = 20

@@ -33,7 +33,7 @@ class Named:
         )
         links = [u.unwound_url or u.expanded_url or u.url for u in urls if u.media_key is None]
         return cls(
-            mentions=_without(prefix, [mention for _, mention in _entities(known, text)]),
+            mentions=_without(prefix, [mention for _, mention in _entities(known, text)], text),
             prefix=prefix,
             hashtags=tuple(dict.fromkeys(hashtags)),
             links=tuple(dict.fromkeys(link for link in links if link)),
@@ -125,9 +125,17 @@ def _explained(
     return explained
 
 
-def _without(prefix: tuple[Mention, ...], mentions: list[Mention]) -> tuple[Mention, ...]:
-    """The mentions behind the prefix, each handle once; the note of a long post may lack the prefix."""
-    taken = Counter(mention.handle.casefold() for mention in prefix)
+def _without(
+    prefix: tuple[Mention, ...], mentions: list[Mention], text: str
+) -> tuple[Mention, ...]:
+    """The mentions behind the prefix, each handle once.
+
+    The note of a long post may lack the prefix: what does not stand in front of the text is typed.
+    """
+    in_front = {handle.casefold() for handle in found_in.leading_handles(text)}
+    taken = Counter(
+        handle for mention in prefix if (handle := mention.handle.casefold()) in in_front
+    )
     once: dict[str, Mention] = {}
     for mention in mentions:
         handle = mention.handle.casefold()

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 import msgspec
 
-from toog.platforms.x.lenient import read
+from toog.platforms.lenient import read
 
 ABSENT = msgspec.Raw(b"")
 Id = str | int
