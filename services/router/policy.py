@@ -1,13 +1,13 @@
 """The policy: what the desk may change without a release. Pure: text in, values out."""
 
-import re
 import tomllib
 from datetime import UTC, datetime
-from functools import cached_property
 from importlib import resources
 
 import msgspec
 
+from services.router.emergency import EmergencyFile, Phrases, look
+from services.router.phrases import PhraseError
 from toog import __version__
 from toog.contracts.ids import digest
 
@@ -34,6 +34,7 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     followed_hashtags: tuple[str, ...] = ()
     followed_conversations: frozenset[str] = frozenset()
     emergency_phrases: tuple[str, ...] = ()
+    emergency: EmergencyFile = EmergencyFile()
     switches: Switches = Switches()
     block: tuple[Block, ...] = ()
 
@@ -51,23 +52,16 @@ class Policy:
         self.switches = file.switches
         self.rules = f"{__version__}+{digest(text)[:8]}"
         self._blocks = {(block.platform, block.id): block.until for block in file.block}
-        self._phrases = file.emergency_phrases
+        self.danger = Phrases(file.emergency, file.emergency_phrases)
 
     def blocked(self, platform: str, author: str, at: datetime) -> bool:
         """Whether this author was blocked at that time."""
         until = self._blocks.get((platform, author))
         return until is not None and at < until
 
-    @cached_property
-    def _emergency(self) -> re.Pattern[str] | None:
-        words = "|".join(re.escape(" ".join(p.casefold().split())) for p in self._phrases)
-        return re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
-
     def sounds_like_danger(self, text: str) -> bool:
-        """Whether one of the emergency phrases stands in the text, as whole words."""
-        if self._emergency is None:
-            return False
-        return self._emergency.search(" ".join(text.casefold().split())) is not None
+        """Whether the text tells of danger that is there now."""
+        return look(text, self.danger).found
 
 
 def read_policy(text: str) -> Policy:
@@ -83,7 +77,10 @@ def read_policy(text: str) -> Policy:
             raise PolicyError(f"policy.toml: the block of {block.id} needs a reason")
         if block.until.astimezone(UTC).year > 9000:
             raise PolicyError(f"policy.toml: the block of {block.id} needs a real end")
-    return Policy(file, text)
+    try:
+        return Policy(file, text)
+    except PhraseError as error:
+        raise PolicyError(f"policy.toml: {error}") from error
 
 
 def shipped_policy() -> str:

@@ -1,0 +1,196 @@
+"""Emergency: danger now is found, what only sounds so is held back by a guard that has a name."""
+
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from services.router.emergency import GUARDS, Danger, look
+from services.router.phrases import LONGEST, plain
+from services.router.policy import Policy, PolicyError, read_policy, shipped_policy
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "emergency" / "ours.tsv"
+POLICY = read_policy(shipped_policy())
+
+
+def rows() -> list[tuple[str, str, str]]:
+    lines = SAMPLES.read_text().splitlines()[1:]
+    return [(label, language, text) for label, language, text in (x.split("\t") for x in lines)]
+
+
+def seen(text: str, policy: Policy = POLICY) -> Danger:
+    return look(text, policy.danger)
+
+
+def test_our_lines_are_many_varied_and_half_of_them_danger() -> None:
+    labels = [label for label, _, _ in rows()]
+
+    assert len(labels) >= 320
+    assert 0.45 <= labels.count("danger") / len(labels) <= 0.55
+    assert {language for _, language, _ in rows()} == {"nl", "fr", "en"}
+    assert len({text for _, _, text in rows()}) == len(labels)
+
+
+def test_danger_is_found_and_the_talk_of_a_broadcast_night_is_not() -> None:
+    judged = [(label == "danger", POLICY.sounds_like_danger(text)) for label, _, text in rows()]
+    hits = judged.count((True, True))
+    recall = hits / (hits + judged.count((True, False)))
+    precision = hits / (hits + judged.count((False, True)))
+    print(f"emergency, our lines: recall {recall:.3f}, precision {precision:.3f}")  # noqa: T201 - the figures are to be read
+
+    assert recall >= 0.97
+    assert precision >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("guard", "text"),
+    [
+        ("fiction", "in de aflevering wordt er ingebroken"),
+        ("fiction", "op tv loopt er een man met een mes"),
+        ("fiction", "die scène! man met een mes"),
+        ("fiction", "in het programma zwaait iemand met een mes"),
+        ("fiction", "dans l'épisode il a un couteau"),
+        ("fiction", "in the show he has a knife"),
+        ("negation", "hij heeft geen mes"),
+        ("negation", "er wordt niet ingebroken"),
+        ("negation", "il n'y a aucun homme avec un couteau"),
+        ("negation", "there is no man with a knife"),
+        ("figure", "ik stik van het lachen"),
+        ("figure", "ik sterf van het lachen hier bij ons nu"),
+        ("figure", "ik wil dood 😂"),
+        ("figure", "je vais mourir de rire ici"),
+        ("figure", "i want to die laughing here now"),
+        ("past", "vorig jaar was hier een man met een mes"),
+        ("past", "gisteren werd er ingebroken"),
+        ("past", "gisteren werd er hier bij ons ingebroken nu ja"),
+        ("past", "il y a deux ans un homme avec un couteau"),
+        ("past", "last year there was a man with a knife here"),
+        ("general", "wat als er ingebroken wordt"),
+        ("general", "hoe vaak wordt er ingebroken"),
+        ("general", "si quelqu'un essaie d'entrer"),
+        ("general", "what if someone is breaking in"),
+    ],
+)
+def test_a_guard_holds_back_and_says_its_name(guard: str, text: str) -> None:
+    danger = seen(text)
+
+    assert not danger.found
+    assert danger.rule is not None
+    assert guard in danger.guards
+    assert set(danger.guards) <= set(GUARDS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("burglary", "ik kijk naar de uitzending en er wordt hier ingebroken"),
+        ("burglary", "kzit tv te kijken en der is iemand in onzen hof"),
+        ("burglary", "je regarde l'émission et on cambriole ici"),
+        ("burglary", "vorig jaar ook al, maar nu wordt er ingebroken"),
+        ("no_trace", "mijn zoon is sinds gisteren niet thuisgekomen"),
+        ("help", "ge moet rap komen"),
+        ("no_life", "ZE ADEMT NIET MEER!!!"),
+        ("self_harm", "kwil dood"),
+        ("missing", "kzen ons dochterke kwijt"),
+        ("weapon", "@StadPolDem man met een   mes https://example.org/aflevering"),
+    ],
+)
+def test_danger_now_is_found_by_its_rule(rule: str, text: str) -> None:
+    assert seen(text) == Danger(True, rule)
+
+
+def test_one_danger_is_enough_beside_what_is_held_back() -> None:
+    assert seen("Geen mes gezien. Er wordt wel ingebroken!").found
+
+
+def test_what_sounds_like_nothing_has_no_rule() -> None:
+    assert seen("wanneer is de volgende aflevering") == Danger(False)
+    assert seen("") == Danger(False)
+    assert seen("😂 @iemand #") == Danger(False)
+
+
+def test_own_phrases_still_count_and_obey_the_guards() -> None:
+    policy = read_policy(
+        'emergency_phrases = ["Rode  Ballon"]\n[emergency.guards]\npast = ["ooit"]'
+    )
+
+    assert seen("een rode\nballon!", policy) == Danger(True, "emergency_phrases")
+    assert seen("ooit een rode ballon", policy) == Danger(False, "emergency_phrases", ("past",))
+    assert not seen("een rode ballonvaart", policy).found
+
+
+GROUP = '[[emergency.group]]\nname = "g"\nphrases = '
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GROUP + '["... mes"]', "must begin and end with a word"),
+        (GROUP + '[""]', "must begin and end with a word"),
+        (GROUP + '["nu? mes"]', "a word that is always there"),
+        (GROUP + '["met een m(es"]', r"cannot be read at `m\(es`"),
+        (GROUP + '["met {mes}"]', "word list `mes`, which does not exist"),
+        (GROUP + '["met {w}"]\n[emergency.words]\nw = []', "word list `w` is empty"),
+        (GROUP + '["a*"]', "whole for four letters"),
+        (GROUP + "[]", "`g` has no phrases"),
+        (GROUP + '["mes"]\nwithout = ["luck"]', "without `luck`; the guards are fiction"),
+        (GROUP + '["mes"]\n' + GROUP + '["mes"]', "`g` needs a name of its own"),
+        ('emergency_phrases = ["..."]', "must begin and end with a word"),
+        ("[emergency]\ngroups = 1", "groups"),
+        ('[emergency.guards]\njoke = ["x"]', "joke"),
+    ],
+)
+def test_a_mistake_in_the_phrases_is_named(text: str, said: str) -> None:
+    with pytest.raises(PolicyError, match=said) as caught:
+        read_policy(text)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_plain_words_have_no_accents_links_or_handles() -> None:
+    assert plain("L'Épisode’s, HEEEELP! @jan https://a.be/mes 'kzen") == (
+        " l episode s , help . k zen "
+    )
+
+
+EIGHT_MIB = 8 * 2**20
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "x ",
+        "met een ",
+        "er wordt ",
+        "geen mes, ",
+        "in de aflevering een man met een mes ",
+        "gisteren werd er ingebroken en ",
+        "mijn kind is ",
+        "ik ik ik wil wil niet ",
+        ". , ",
+        "\u0301é😂",
+        "@a.",
+        "https://",
+        "k",
+    ],
+)
+def test_large_and_hostile_text_has_its_time(piece: str) -> None:
+    text = piece * (EIGHT_MIB // len(piece.encode()) + 1)
+    started = time.process_time()
+    seen(text)
+
+    assert time.process_time() - started < 1.5
+
+
+def test_more_than_a_platform_takes_is_not_looked_at() -> None:
+    assert not seen("x " * LONGEST + "er wordt ingebroken").found
+
+
+def test_nothing_of_the_text_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        for _, _, text in rows():
+            seen(text)
+
+    assert not caplog.records
