@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import Final
 
 from services.router.handlers import Judge
@@ -17,12 +18,15 @@ from toog.kit.stream.client import wait_for_kafka
 from toog.kit.stream.consume import Consumer, broker
 from toog.kit.stream.metrics import StreamMetrics
 from toog.kit.stream.operate import resume_route
-from toog.kit.stream.produce import producer
+from toog.kit.stream.produce import Producer, producer
 from toog.kit.telemetry import registry
 from toog.kit.web import Health, internal_app, listener, until_told_to_stop
 from toog.platforms.accounts import Accounts, AccountsError, read_accounts
 
-READ: Final[tuple[tuple[Topic, str, Door, int], ...]] = (
+Read = tuple[Topic, str, Door, int]
+"""A topic, the group that reads it, the door it stands for, and the most records of a batch."""
+
+READ: Final[tuple[Read, ...]] = (
     (EVENTS, ROUTER_EVENTS_GROUP, "own", 2000),
     (ROOM, ROUTER_ROOM_GROUP, "room", 500),  # small bites: a mention never waits long behind them
 )
@@ -42,30 +46,11 @@ async def serve(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         out = await stack.enter_async_context(producer(settings))
         kafka = broker(settings)
-        consumers = []
-        for topic, group, door, bite in READ:
-            judge = Judge(
-                topic,
-                door,
-                policy=policy,
-                accounts=accounts,
-                send=out.send,
-                metrics=router_metrics,
-            )
-            consumer = Consumer(
-                settings=settings,
-                topics=[topic],
-                group=group,
-                stage="router",
-                handle=judge,
-                producer=out,
-                metrics=stream_metrics,
-                max_records=bite,
-            )
+        consumers = readers(settings, accounts, policy, out, stream_metrics, router_metrics)
+        for consumer in consumers:
             consumer.attach(kafka)
-            health.ready[group] = consumer.ready
-            health.alive[group] = consumer.alive
-            consumers.append(consumer)
+            health.ready[consumer.name] = consumer.ready
+            health.alive[consumer.name] = consumer.alive
         internal = internal_app(health, metrics, [resume_route(consumers)])
         await stack.enter_async_context(listener(internal, settings.internal_bind))
         await kafka.start()
@@ -77,6 +62,33 @@ async def serve(settings: Settings) -> None:
             health.stopping = True
             for watch in watches:
                 watch.cancel()
+
+
+def readers(
+    settings: Settings,
+    accounts: Accounts,
+    policy: Policy,
+    out: Producer,
+    stream: StreamMetrics,
+    judged: RouterMetrics,
+    read: Iterable[Read] = READ,
+) -> list[Consumer]:
+    """The consumers, each with a judge of its own, not yet attached to a broker."""
+    return [
+        Consumer(
+            settings=settings,
+            topics=[topic],
+            group=group,
+            stage="router",
+            handle=Judge(
+                topic, door, policy=policy, accounts=accounts, send=out.send, metrics=judged
+            ),
+            producer=out,
+            metrics=stream,
+            max_records=bite,
+        )
+        for topic, group, door, bite in read
+    ]
 
 
 def configuration(settings: Settings) -> tuple[Accounts, Policy]:
