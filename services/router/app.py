@@ -46,7 +46,14 @@ async def serve(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         out = await stack.enter_async_context(producer(settings))
         kafka = broker(settings)
-        consumers = readers(settings, accounts, policy, out, stream_metrics, router_metrics)
+        consumers = readers(
+            settings,
+            out,
+            accounts=accounts,
+            policy=policy,
+            stream=stream_metrics,
+            judged=router_metrics,
+        )
         for consumer in consumers:
             consumer.attach(kafka)
             health.ready[consumer.name] = consumer.ready
@@ -66,9 +73,10 @@ async def serve(settings: Settings) -> None:
 
 def readers(
     settings: Settings,
+    out: Producer,
+    *,
     accounts: Accounts,
     policy: Policy,
-    out: Producer,
     stream: StreamMetrics,
     judged: RouterMetrics,
     read: Iterable[Read] = READ,
