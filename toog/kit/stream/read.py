@@ -101,9 +101,9 @@ class Look:
         return {place: at.offset for place, at in found.items() if at is not None}  # type: ignore[attr-defined]  # aiokafka is untyped
 
     async def scan(
-        self, spans: Sequence[Span]
+        self, spans: Sequence[Span], *, bite: int = BITE
     ) -> AsyncIterator[list[tuple[Topic, "ConsumerRecord[bytes, bytes]"]]]:
-        """Every record of these spans, in bites; inside a partition in order.
+        """Every record of these spans, in bites of at most `bite`; inside a partition in order.
 
         One scan at a time. Raises UnavailableError when nothing comes for `SILENT_FOR_S`.
         """
@@ -121,19 +121,19 @@ class Look:
                 self._client.seek(place, span.first)
             heard = time.monotonic()
             while left:
-                bite = []
-                batches = await self._client.getmany(*left, timeout_ms=500, max_records=BITE)
+                found = []
+                batches = await self._client.getmany(*left, timeout_ms=500, max_records=bite)
                 for place, records in batches.items():
                     end = left[place].end
-                    bite += [(topics[place.topic], r) for r in records if r.offset < end]
+                    found += [(topics[place.topic], r) for r in records if r.offset < end]
                 for place in list(left):
                     # the position passes what retention or a marker took from under us
                     if await self._client.position(place) >= left[place].end:
                         del left[place]
                         self._client.pause(place)
-                if bite:
+                if found:
                     heard = time.monotonic()
-                    yield bite
+                    yield found
                 elif time.monotonic() - heard > SILENT_FOR_S:
                     raise UnavailableError("Kafka")
 
