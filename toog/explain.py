@@ -11,7 +11,8 @@ from typing import Final, NamedTuple, get_args
 import msgspec
 
 from services.router.policy import Policy
-from services.router.rules import Door, Facts, judge
+from services.router.rules import Door, Explanation, Facts
+from services.router.rules import explain as explained
 from toog.contracts import events
 from toog.contracts.events import Event
 from toog.platforms.accounts import Account, Accounts
@@ -48,7 +49,12 @@ class Writer(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One event, explained; printed in this order of fields."""
+    """One event, explained; printed in this order of fields.
+
+    `rule`: the row that fired, and behind a colon what overruled it: `edit`, `blocked_author`, or
+    `emergency` with the group of phrases that was found. `guards`: what held back phrases that
+    sound like danger, so that it is none.
+    """
 
     id: str
     kind: str
@@ -65,6 +71,8 @@ class Line(msgspec.Struct, frozen=True):
     outcome: str
     reason: str
     lane: str | None
+    rule: str
+    guards: tuple[str, ...]
 
 
 class Explained(NamedTuple):
@@ -223,7 +231,8 @@ def _in_payload_order(heard: tuple[Heard, ...], piece: bytes) -> list[Heard]:
 
 def _line(event: Event, accounts: Accounts, policy: Policy, door: Door) -> Line:
     bare = msgspec.structs.replace(event, raw=msgspec.Raw(b"null"))
-    verdict = judge(_facts.decode(events.encode(bare)), door, policy, accounts)
+    why = explained(_facts.decode(events.encode(bare)), door, policy, accounts)
+    verdict = why.verdict
     author = event.author
     return Line(
         id=event.id,
@@ -241,4 +250,13 @@ def _line(event: Event, accounts: Accounts, policy: Policy, door: Door) -> Line:
         outcome=verdict.outcome,
         reason=verdict.reason,
         lane=verdict.lane,
+        rule=_rule(why),
+        guards=why.danger.guards if why.danger is not None else (),
     )
+
+
+def _rule(why: Explanation) -> str:
+    if why.danger is not None and why.danger.found:
+        return f"{why.row.reason}: emergency {why.danger.rule}"
+    overruled = why.verdict.reason != why.row.reason
+    return f"{why.row.reason}: {why.verdict.reason}" if overruled else why.row.reason

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from services.router.emergency import Danger, look
 from services.router.policy import Policy
 from services.router.text import has_own_words, has_words
 from toog.contracts.events import Author, Kind, Media, Mention, Reference
@@ -39,6 +40,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     author: Author | None = None
     own: bool = False
     text: str = ""
+    language: str | None = None
     mentions: tuple[Mention, ...] = ()
     reply_prefix: tuple[Mention, ...] = ()
     hashtags: tuple[str, ...] = ()
@@ -197,23 +199,44 @@ _EDIT: Final = Verdict("context", "edit")
 _BLOCKED: Final = Verdict("dropped", "blocked_author")
 
 
+class Explanation(NamedTuple):
+    """A verdict with what led to it: the row that fired, and what was found of danger.
+
+    `danger` is None where the text was not searched: the room, and rows that nothing overrules.
+    """
+
+    verdict: Verdict
+    row: Rule
+    danger: Danger | None
+
+
 def judge(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Verdict:
     """The verdict on one event that came through this door.
 
     An edit is judged by its new text; what is then not addressed is context when it came by our
     own door. A block turns addressed into dropped. Danger, told through our own door, passes both.
     """
+    return explain(facts, door, policy, accounts).verdict
+
+
+def explain(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Explanation:
+    """The same verdict, with what led to it."""
     case = Case(facts, policy, accounts)
-    rule, verdict = next(row for row in _ROWS if row[0].when(case))
-    may_be_danger = door == "own" and (verdict.outcome == "addressed" or rule.emergency_wins)
-    if may_be_danger and policy.sounds_like_danger(facts.text):
-        reason: Reason = verdict.reason if verdict.outcome == "addressed" else "emergency"
-        return Verdict("addressed", reason, "emergency")
-    if verdict.outcome == "addressed" and _blocked(case):
+    row, verdict = next(pair for pair in _ROWS if pair[0].when(case))
+    addressed = verdict.outcome == "addressed"
+    danger = None
+    if door == "own" and (addressed or row.emergency_wins):
+        danger = look(facts.text, policy.danger)
+        if danger.found:
+            reason: Reason = verdict.reason if addressed else "emergency"
+            return Explanation(Verdict("addressed", reason, "emergency"), row, danger)
+    if addressed and _blocked(case):
         verdict = _BLOCKED
+    elif addressed and verdict.reason in policy.lanes:
+        verdict = Verdict("addressed", verdict.reason, policy.lanes[verdict.reason])
     if facts.kind == "edited" and verdict.outcome != "addressed" and door == "own":
-        return _EDIT
-    return verdict
+        verdict = _EDIT
+    return Explanation(verdict, row, danger)
 
 
 def _blocked(case: Case) -> bool:

@@ -35,6 +35,8 @@ FIELDS = [
     "outcome",
     "reason",
     "lane",
+    "rule",
+    "guards",
 ]
 X_ME = "1111111111111111111:StadPolDem"
 
@@ -363,3 +365,70 @@ def test_every_sample_is_explained_whole(
         assert (line["lane"] is None) == (line["outcome"] != "addressed")
         assert datetime.fromisoformat(line["occurred_at"]).tzinfo is not None
         assert all("handle" in mention for mention in line["mentions"])
+
+
+def mention(text: str) -> bytes:
+    post = json.loads(stream(1)[0])
+    post["data"]["text"] = text
+    post["data"].pop("entities", None)
+    return json.dumps(post).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "guards"),
+    [
+        ("@StadPolDem er wordt hier ingebroken", "mention: emergency burglary", []),
+        ("@StadPolDem in de aflevering wordt er ingebroken", "mention", ["fiction"]),
+        ("@StadPolDem wanneer zijn jullie open", "mention", []),
+    ],
+)
+def test_the_rule_that_fired_and_the_guards_that_held_are_told(
+    text: str, rule: str, guards: list[str]
+) -> None:
+    (line,) = explained(mention(text)).lines
+
+    assert line.rule == rule
+    assert list(line.guards) == guards
+    assert line.lane == ("emergency" if "emergency" in rule else "mention")
+
+
+def test_what_overrules_a_row_is_told(tmp_path: Path) -> None:
+    (body,) = stream(1)
+    author = json.loads(body)["data"]["author_id"]
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        f'[[block]]\nplatform="x"\nid="{author}"\nreason="r"\nuntil=2999-01-01T00:00:00Z'
+    )
+
+    (line,) = lines(
+        run(
+            "--platform",
+            "x",
+            "--me",
+            X_ME,
+            "--policy",
+            str(policy),
+            stdin=mention("@StadPolDem hoi"),
+        )
+    )
+
+    assert line["rule"] == "mention: blocked_author"
+
+
+def test_a_policy_is_checked_with_a_sentence_per_mistake(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text(shipped_policy())
+    bad.write_text('followed_hashtags = 3\n[switches]\nbystander = ["icq"]\n[[block]]\nid = "2"')
+    check = [CliRunner().invoke(app, ["policy", "check", str(file)]) for file in (good, bad)]
+
+    assert [one.exit_code for one in check] == [0, 2]
+    assert POLICY.rules in check[0].output
+    assert len(check[1].output.splitlines()) == 2
+    assert "expected a list" in check[1].output
+
+
+def test_a_policy_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["policy", "check", str(tmp_path / "none.toml")])
+
+    assert result.exit_code == 2
+    assert "cannot be read" in result.output

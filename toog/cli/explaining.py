@@ -51,3 +51,25 @@ def explain(
         sys.stderr.write(f"toog: and {len(found.unread) - 20} more cannot be read\n")
     sys.stdout.buffer.write(msgspec.json.Encoder().encode_lines(found.lines))
     sys.stdout.buffer.flush()
+
+
+policy_app = typer.Typer(help="The policy: what the desk may change.", no_args_is_help=True)
+app.add_typer(policy_app, name="policy")
+
+
+@policy_app.command("check")
+def policy_check(file: Annotated[Path, typer.Argument(help="the policy.toml to look at")]) -> None:
+    """Say what is wrong in a policy, a sentence per mistake; exit code 2 where anything is."""
+    from services.router.policy import PolicyError, read_policy
+
+    try:
+        policy = read_policy(file.read_text())
+    except OSError as error:
+        fail(ValueError(f"{file} cannot be read: {error.strerror}"))
+    except UnicodeDecodeError:
+        fail(ValueError(f"{file} is no text in UTF-8"))
+    except PolicyError as error:
+        for sentence in error.mistakes:
+            sys.stderr.write(f"{file}: {sentence}\n")
+        raise typer.Exit(2) from None
+    print(f"{file} can be used; verdicts by it will carry the rules {policy.rules}")

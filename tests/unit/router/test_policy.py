@@ -13,9 +13,30 @@ def test_the_shipped_policy_is_valid() -> None:
     assert not policy.sounds_like_danger("mooie aflevering van #politie247")
 
 
+BLOCK = '[[block]]\nplatform="x"\nid="1"\nreason="r"\nuntil=2026-12-01T00:00:00Z\n'
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ('followed_hashtags = ["two words"]', "'two words' must be one word"),
+        ('followed_hashtags = ["#"]', "'#' must be one word"),
+        ('followed_conversations = [" "]', "empty id"),
+        ('[lanes]\ncomments = "dm"', "'comments', whose lane cannot be chosen"),
+        ('[lanes]\ncomment = "emergency"', "lane 'emergency'; the lanes are dm, mention"),
+        ('[switches]\nbystander = ["twitter"]', "platform 'twitter'; known are x,"),
+        ('[switches]\nbystanders = ["x"]', "`switches`: it cannot hold `bystanders`"),
+        (
+            '[[organisation]]\nplatform="x"\nid="1"\ntag="suspect"',
+            "number 1, `tag`: choose from press, partner, not 'suspect'",
+        ),
+        ('[[organisation]]\nplatform="x"\nid=" "\ntag="press"', "empty id"),
+        ('[[organisation]]\nplatform="myspace"\nid="1"\ntag="press"', "platform 'myspace'"),
+        ('[[organisation]]\nplatform="x"\nid="1"\ntag="press"\n' * 2, "stands there twice"),
+        (BLOCK * 2, "stands there twice"),
+        (BLOCK.replace('"x"', '"icq"'), "platform 'icq'"),
+        (BLOCK.replace('"1"', '" "'), "empty id"),
+        ("block = 3", "block"),
         ("followed_hashtag = []", "followed_hashtag"),
         ("followed_hashtags = 3", "followed_hashtags"),
         ("= nonsense", "policy.toml"),
@@ -31,3 +52,27 @@ def test_a_mistake_is_named(text: str, said: str) -> None:
 
 def test_without_phrases_nothing_sounds_like_danger() -> None:
     assert not read_policy("").sounds_like_danger("er wordt ingebroken")
+
+
+def test_every_mistake_gets_a_sentence_of_its_own() -> None:
+    text = (
+        "followed = []\nfollowed_hashtags = 3\n" + BLOCK.replace('"r"', "7") + '[[block]]\nid="2"'
+    )
+
+    with pytest.raises(PolicyError, match="and 3 more mistakes") as caught:
+        read_policy(text)
+
+    assert "followed_hashtags, followed_conversations" in caught.value.mistakes[0]
+    assert caught.value.mistakes[1:] == [
+        "`followed_hashtags`: expected a list in [ ], got a number",
+        "[[block]] number 1, `reason`: expected a text in quotes, got a number",
+        "[[block]] number 2: it lacks `platform`",
+    ]
+
+
+def test_an_organisation_has_its_tag_and_nobody_else() -> None:
+    policy = read_policy('[[organisation]]\nplatform="x"\nid="7"\ntag="press"')
+
+    assert policy.tag("x", "7") == "press"
+    assert policy.tag("mastodon", "7") is None
+    assert policy.tag("x", "8") is None
