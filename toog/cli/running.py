@@ -18,12 +18,12 @@ def fail(error: Exception) -> NoReturn:
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What the work gives. Its errors that carry a sentence end the program with it."""
-    from toog.kit.errors import StartError
+    from toog.kit.errors import StartError, UnavailableError
     from toog.kit.telemetry import start_logs
     from toog.local.errors import LocalError
 
     start_logs("toog", "cli", "WARNING")  # standard output carries results only
     try:
         return asyncio.run(work())
-    except (StartError, LocalError) as error:
+    except (StartError, LocalError, UnavailableError) as error:
         fail(error)

@@ -41,7 +41,7 @@ def test_without_a_zone_it_is_that_of_this_machine() -> None:
     now = datetime.now(UTC)
 
     assert moment(now.astimezone().strftime("%H:%M"), now=now) <= now
-    assert moment("2026-11-20T20:30", now=now) == datetime(2026, 11, 20, 20, 30).astimezone()  # noqa: DTZ001 - local on purpose
+    assert moment("2026-11-20T20:30", now=now) == datetime(2026, 11, 20, 20, 30).astimezone()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
@@ -102,10 +102,12 @@ class Look:
 
     async def scan(
         self, spans: Sequence[Span], *, bite: int = BITE
-    ) -> AsyncIterator[list[tuple[Topic, "ConsumerRecord[bytes, bytes]"]]]:
+    ) -> AsyncGenerator[list[tuple[Topic, "ConsumerRecord[bytes, bytes]"]], None]:
         """Every record of these spans, in bites of at most `bite`; inside a partition in order.
 
-        One scan at a time. Raises UnavailableError when nothing comes for `SILENT_FOR_S`.
+        One scan at a time, and no other question before it is read to its end or closed
+        (`contextlib.aclosing`). What retention takes meanwhile is left out. Raises
+        UnavailableError when nothing comes for `SILENT_FOR_S`.
         """
         topics = {topic_name(self._settings, span.topic): span.topic for span in spans}
         left = {
@@ -121,30 +123,39 @@ class Look:
                 self._client.seek(place, span.first)
             heard = time.monotonic()
             while left:
-                found = []
-                batches = await self._client.getmany(*left, timeout_ms=500, max_records=bite)
-                for place, records in batches.items():
-                    end = left[place].end
-                    found += [(topics[place.topic], r) for r in records if r.offset < end]
-                for place in list(left):
-                    # the position passes what retention or a marker took from under us
-                    if await self._client.position(place) >= left[place].end:
-                        del left[place]
-                        self._client.pause(place)
+                try:
+                    found = await self._bite(left, topics, bite)
+                except KafkaError as error:
+                    raise UnavailableError("Kafka") from error
                 if found:
-                    heard = time.monotonic()
                     yield found
+                    heard = time.monotonic()
                 elif time.monotonic() - heard > SILENT_FOR_S:
                     raise UnavailableError("Kafka")
 
+    async def _bite(
+        self, left: dict[TopicPartition, Span], topics: Mapping[str, Topic], most: int
+    ) -> list[tuple[Topic, "ConsumerRecord[bytes, bytes]"]]:
+        """The next records; takes out of `left` what was read to its end."""
+        found = []
+        batches = await self._client.getmany(*left, timeout_ms=500, max_records=most)
+        for place, records in batches.items():
+            end = left[place].end
+            found += [(topics[place.topic], r) for r in records if r.offset < end]
+        for place in list(left):
+            # the position passes what retention or a marker took from under us
+            if await self._client.position(place) >= left[place].end:
+                del left[place]
+                self._client.pause(place)
+        return found
+
     @contextlib.asynccontextmanager
     async def _asking(self) -> AsyncIterator[None]:
-        async with self._one_at_a_time:
-            try:
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    yield
-            except (KafkaError, OSError) as error:  # TimeoutError is an OSError
-                raise UnavailableError("Kafka") from error
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S), self._one_at_a_time:
+                yield
+        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+            raise UnavailableError("Kafka") from error
 
 
 @contextlib.asynccontextmanager
