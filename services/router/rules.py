@@ -48,6 +48,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     in_reply_to: Reference | None = None
     root_author: str | None = None
     quotes: Reference | None = None
+    reported: str | None = None
 
 
 class Case(NamedTuple):
@@ -74,8 +75,12 @@ class Case(NamedTuple):
 
     @property
     def named(self) -> bool:
-        """We are named in what the author wrote."""
-        return any(self.ours(m.id, m.handle) for m in self.facts.mentions)
+        """We are named in what the author wrote; or the platform says so and it tells nothing else.
+
+        A Mastodon server calls every reply below us a mention: there the reply prefix says more.
+        """
+        reported = self.facts.reported == "mention" and self.place_in_prefix is None
+        return reported or any(self.ours(m.id, m.handle) for m in self.facts.mentions)
 
     @property
     def names_others(self) -> bool:
@@ -105,8 +110,10 @@ class Case(NamedTuple):
 
     @property
     def quotes_us(self) -> bool:
-        """It quotes a message of ours."""
-        return self.facts.quotes is not None and self.ours(self.facts.quotes.author)
+        """It quotes a message of ours, or the platform says so and names no message."""
+        if self.facts.quotes is None:
+            return self.facts.reported == "quote"
+        return self.ours(self.facts.quotes.author)
 
 
 class Rule(NamedTuple):

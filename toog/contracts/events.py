@@ -18,6 +18,7 @@ Surface = Literal[
     "story_mention",
     "dm",
 ]
+Reported = Literal["mention", "quote"]
 Visibility = Literal["public", "unlisted", "private", "direct"]
 
 EVENT_TYPE = "social.event.v1"
@@ -67,6 +68,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         hashtags: without #, case as written.
         in_reply_to, quotes: event ids, as far as the platform names them.
         root_author: platform id of the author of the conversation's first message, where known.
+        reported: what the platform itself calls it towards us (a notification's type); counts where
+            the message does not say so.
         reply_context: what else the platform must be told in a reply to this message, in the words
             of its `outgoing.py` (Bluesky: cid and root of the post, convo of a chat message).
         revision: sortable within one message; an older edit never wins. `created` has the lowest.
@@ -100,6 +103,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     in_reply_to: Reference | None = None
     root_author: str | None = None
     quotes: Reference | None = None
+    reported: Reported | None = None
     reply_context: dict[str, str] = msgspec.field(default_factory=dict)
     revision: str = ""
     incomplete: bool = False

@@ -61,6 +61,7 @@ def verdict(door: str = "own", policy: str = POLICY, **given: Any) -> Verdict:
     return judge(facts(**given), door, read_policy(policy), ACCOUNTS)
 
 
+REPORTED = {"reported": "mention"}
 ROWS = [
     ("deletion", "context", None, {"kind": "deleted", "author": None, "text": ""}),
     ("thread_control", "context", None, {"kind": "signal", "signal": "standby"}),
@@ -76,6 +77,12 @@ ROWS = [
     ("story_reply", "addressed", "dm", {"surface": "story_reply", "text": "hoe laat?"}),
     ("story_mention", "addressed", "dm", {"surface": "story_mention", "text": ""}),
     ("private_message", "addressed", "dm", {"surface": "dm", "text": "👍"}),
+    ("mention", "addressed", "mention", REPORTED),
+    ("mention", "addressed", "mention", REPORTED | {"text": ""}),
+    ("bystander", "dropped", None, REPORTED | {"surface": "reply", "reply_prefix": (FRIEND, US)}),
+    ("reply_to_us", "addressed", "mention", REPORTED | {"surface": "reply", "reply_prefix": (US,)}),
+    ("quote_of_ours", "dropped", None, {"surface": "quote", "reported": "quote"}),
+    ("quote_other", "dropped", None, {"surface": "quote", "reported": "quote", "quotes": THEIRS}),
     ("reply_to_us", "addressed", "mention", {"surface": "reply", "in_reply_to": OURS}),
     ("reply_to_us", "addressed", "mention", {"surface": "reply", "reply_prefix": (US, FRIEND), "in_reply_to": THEIRS}),
     ("comment", "addressed", "comment", {"surface": "comment"}),

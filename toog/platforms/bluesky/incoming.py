@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from toog.contracts.events import Author, Event
+from toog.contracts.events import Author, Event, Reported
 from toog.contracts.ids import citizen_key, event_id, signal_id
 from toog.platforms.accounts import Account, Accounts
 from toog.platforms.base import Heard, Parsed, Unreadable
@@ -35,6 +35,7 @@ NOT_UNDERSTOOD: Final = "not_understood"
 UNKNOWN_ACCOUNT: Final = "unknown_account"
 
 MESSAGES: Final = frozenset({"mention", "reply", "quote"})
+REPORTED: Final[Mapping[str, Reported]] = {"mention": "mention", "quote": "quote"}
 """Reasons of notifications that bring a post which speaks to us."""
 
 REASONS: Final = frozenset(
@@ -129,7 +130,8 @@ def _view(here: Here, told: Told) -> Heard | None:
     actor = view.author or Actor(address.did)
     author = Author(actor.did or address.did, actor.handle or None, actor.display_name or None)
     version = Version(view.uri, view.cid, when(view.indexed_at, here.now))
-    return _heard(post.created(record, version, author, here, told), here)
+    event = post.created(record, version, author, here, told)
+    return _heard(msgspec.structs.replace(event, reported=REPORTED.get(view.reason or "")), here)
 
 
 def _line(here: Here, told: Told) -> Heard | None:

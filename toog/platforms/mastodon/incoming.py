@@ -195,7 +195,7 @@ def _notification(here: _Here, piece: _Piece) -> Heard:
         return _signal(here, NOT_UNDERSTOOD, piece)
     status = bytes(notification.status)
     if notification.type in MESSAGES and status != NOTHING:
-        heard = _status(here, piece, status, quoting=notification.type == "quote")
+        heard = _status(here, piece, status, told_as=notification.type)
         return heard or _signal(here, NOT_UNDERSTOOD, piece)
     id_ = event_id(PLATFORM, here.account_id, "notification", notification.id)
     found = _signal(here, notification.type, piece, id_, notification.account)
@@ -214,7 +214,7 @@ def _conversation(here: _Here, piece: _Piece) -> Heard:
 
 
 def _status(
-    here: _Here, piece: _Piece, data: bytes, *, edited: bool = False, quoting: bool = False
+    here: _Here, piece: _Piece, data: bytes, *, edited: bool = False, told_as: str | None = None
 ) -> Heard | None:
     status = read(Status, data)
     if status is None:
@@ -234,8 +234,10 @@ def _status(
         cleaned=piece.cleaned,
         raw=piece.data,
     )
-    if quoting:
+    if told_as == "quote":
         event = _quoting(event, here.account_id)
+    elif told_as == "mention" and not own:
+        event = msgspec.structs.replace(event, reported="mention")
     if edited:
         event = _edit(event, status, data, here.now)
     elif here.source == look_up_source(PLATFORM):
@@ -250,7 +252,7 @@ def _quoting(event: Event, account: str) -> Event:
     quotes = event.quotes
     if quotes is not None and quotes.author is None:
         quotes = Reference(quotes.id, account)
-    return msgspec.structs.replace(event, surface=surface, quotes=quotes)
+    return msgspec.structs.replace(event, surface=surface, quotes=quotes, reported="quote")
 
 
 def _to_us(event: Event, accounts: Accounts) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from toog.contracts import ids
-from toog.contracts.events import Event, Media, Mention, Reference, Surface
+from toog.contracts.events import Event, Media, Mention, Reference, Reported, Surface
 from toog.platforms.accounts import Account
 from toog.platforms.base import Heard
 from toog.platforms.lenient import read
@@ -18,6 +18,10 @@ from toog.platforms.x.naming import Named, named
 REVISION_DIGITS: Final = 20
 """An id is a 64-bit number: zero-padded to this length, later versions sort behind earlier ones."""
 
+_REPORTED: Final[Mapping[str, Reported]] = {
+    "post.mention.create": "mention",
+    "post.quote.create": "quote",
+}
 _NO_LANGUAGE: Final = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
 
 
@@ -85,6 +89,7 @@ def hear(
         in_reply_to=reply,
         root_author=_root_author(post, known.posts, reply),
         quotes=_quotes(account, post, known.posts, told_as),
+        reported=_REPORTED.get(told_as or ""),
         revision=_revision(hearing, post) if version else "",
         occurred_at=at,
         received_at=hearing.now,
