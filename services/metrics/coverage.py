@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
+from toog.contracts.verdicts import DROPPED_REASONS
+
 BLOCK: Final = 1_000
 """Offsets per row of the ledger."""
 CONFLICT: Final = 0x80
@@ -26,20 +28,10 @@ class Standing(NamedTuple):
 DEAD: Final = Standing("dead")
 CONTEXT: Final = Standing("context")
 
-# These numbers are in the database: add new ones, never move one. The higher wins.
+# These numbers are in the database and never move: a new reason stands last. The higher wins.
 MARKS: Final[Mapping[Standing, int]] = {
     DEAD: 1,
-    Standing("dropped", "signal"): 16,
-    Standing("dropped", "own_post"): 17,
-    Standing("dropped", "repost"): 18,
-    Standing("dropped", "no_words"): 19,
-    Standing("dropped", "tags_friends"): 20,
-    Standing("dropped", "bystander"): 21,
-    Standing("dropped", "quote_of_ours"): 22,
-    Standing("dropped", "quote_other"): 23,
-    Standing("dropped", "hashtag_only"): 24,
-    Standing("dropped", "not_addressed"): 25,
-    Standing("dropped", "blocked_author"): 26,
+    **{Standing("dropped", reason): 16 + n for n, reason in enumerate(DROPPED_REASONS)},
     CONTEXT: 64,
     Standing("addressed", "thread"): 96,
     Standing("addressed", "comment"): 97,

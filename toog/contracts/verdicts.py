@@ -45,6 +45,7 @@ Origin = Literal["revive", "rejudge"]
 LANES: Final[tuple[Lane, ...]] = get_args(Lane)
 """In the order of service: what stands first is served first."""
 DROPPED_REASONS: Final[tuple[DroppedReason, ...]] = get_args(DroppedReason)
+"""A new one stands last: metrics keeps a number for each in its database."""
 
 MESSAGE_KINDS: Final[tuple[MessageKind, ...]] = get_args(MessageKind)
 

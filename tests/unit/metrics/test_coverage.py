@@ -113,3 +113,21 @@ def test_the_higher_outcome_has_the_higher_mark_and_lanes_keep_their_order() -> 
 
     assert [rank.index(s.kind) for s in by_mark] == sorted(rank.index(s.kind) for s in by_mark)
     assert [s.label for s in by_mark if s.kind == "addressed"] == list(reversed(LANES))
+
+
+def test_the_numbers_in_the_database_never_move() -> None:
+    dropped = {s.label: mark for s, mark in MARKS.items() if s.kind == "dropped"}
+
+    assert dropped | {
+        "signal": 16,
+        "own_post": 17,
+        "repost": 18,
+        "no_words": 19,
+        "tags_friends": 20,
+        "bystander": 21,
+        "quote_of_ours": 22,
+        "quote_other": 23,
+        "hashtag_only": 24,
+        "not_addressed": 25,
+        "blocked_author": 26,
+    } == dropped
