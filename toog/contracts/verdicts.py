@@ -39,6 +39,8 @@ DroppedReason = Literal[
 Reason = ContextReason | AddressedReason | DroppedReason
 
 MessageKind = Literal["incident", "question", "complaint", "criticism", "compliment", "other"]
+Tag = Literal["press", "partner"]
+"""What an organisation can be called; no person ever carries a label."""
 Origin = Literal["revive", "rejudge"]
 """How a record came to the desk again, after its intake record had its verdict."""
 
@@ -48,6 +50,7 @@ DROPPED_REASONS: Final[tuple[DroppedReason, ...]] = get_args(DroppedReason)
 """A new one stands last: metrics keeps a number for each in its database."""
 
 MESSAGE_KINDS: Final[tuple[MessageKind, ...]] = get_args(MessageKind)
+TAGS: Final[tuple[Tag, ...]] = get_args(Tag)
 
 DROPPED_TYPE: Final = "social.dropped.v1"
 
