@@ -1,37 +1,32 @@
 """HTTP in: the desk's API under `/api/v1`. The agent is the token's; every route needs one."""
 
 import base64
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import asyncpg
 import msgspec
-from fastapi import Depends, FastAPI, Header, Query, Request, Response, Security
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from services.responder import models, problems
+from services.responder import models, problems, review_api
 from services.responder.acts import CaseRows, Desk
+from services.responder.callers import Agent, FindCaller
+from services.responder.review import Review
 from services.responder.store.cases import Position
 from services.responder.workflow import ShownState, shown_state
 from toog.contracts.verdicts import Lane
-from toog.kit.access import Caller
 from toog.kit.web import BodyLimit
-
-FindCaller = Callable[[str | None], Awaitable[Caller | None]]
-"""Who an `Authorization` header speaks for."""
 
 BODY_BYTES: Final = 256 * 1024
 START: Final = Position(0, datetime(1, 1, 1, tzinfo=UTC), "")
 _cursor: Final = msgspec.json.Decoder(tuple[int, datetime, str])
-_bearer: Final = HTTPBearer(auto_error=False, description="a token with the scope desk")
 
 
-def public_app(desk: Desk, find_caller: FindCaller) -> FastAPI:
+def public_app(desk: Desk, review: Review, find_caller: FindCaller) -> FastAPI:
     """The app of the public listener."""
     app = routes()
-    app.state.desk, app.state.find_caller = desk, find_caller
+    app.state.desk, app.state.review, app.state.find_caller = desk, review, find_caller
     app.add_middleware(BodyLimit, limit=BODY_BYTES)
     return app
 
@@ -50,21 +45,8 @@ def routes() -> FastAPI:
     )
     problems.install(app)
     _add_routes(app)
+    review_api.add_routes(app)
     return app
-
-
-async def agent(
-    request: Request,
-    shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> str:
-    """Who is calling. Without a token that has the scope: 401 or 403."""
-    find: FindCaller = request.app.state.find_caller
-    caller = await find(f"Bearer {shown.credentials}" if shown is not None else None)
-    if caller is None:
-        raise problems.UnauthorizedError
-    if "desk" not in caller.scopes:
-        raise problems.ForbiddenError
-    return caller.agent
 
 
 def _desk(request: Request) -> Desk:
@@ -72,7 +54,6 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
-Agent = Annotated[str, Depends(agent)]
 TheDesk = Annotated[Desk, Depends(_desk)]
 Key = Annotated[
     str | None,

@@ -9,9 +9,10 @@ from services.responder.acts import Desk
 from services.responder.api import public_app
 from services.responder.handlers import Intake
 from services.responder.relay import Relay
+from services.responder.review import Review
 from services.responder.sender import Sender, client
 from services.responder.settings import Settings
-from services.responder.telemetry import DeskFigures, WorkMetrics
+from services.responder.telemetry import DeskFigures, ReviewMetrics, WorkMetrics
 from toog.contracts.topics import DESK, RESPONDER_GROUP
 from toog.kit import access
 from toog.kit.errors import StartError
@@ -94,7 +95,8 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(_ended, sending, sender.stop)
         reading = asyncio.create_task(figures.run(), name="figures")
         stack.push_async_callback(_cancelled, reading)
-        public = public_app(desk, partial(access.caller, pool))
+        review = Review(pool, settings, send=out.send, metrics=ReviewMetrics(metrics))
+        public = public_app(desk, review, partial(access.caller, pool))
         await stack.enter_async_context(listener(public, settings.public_bind))
         await kafka.start()
         stack.push_async_callback(kafka.stop)

@@ -177,15 +177,20 @@ def _edit(made: Plan, taken: Taken, homes: dict[str, Home], deleted: frozenset[s
     return "applied" if taken.lane is None else _arrive(made, taken, homes)
 
 
+def case_of(event: Event, homes: Mapping[str, Home]) -> str:
+    """The case that a new message joins: that of what it answers, else its citizen's own there."""
+    parent = event.in_reply_to
+    if parent is not None and parent.id in homes:
+        return homes[parent.id].case
+    message = event.of or event.id
+    citizen = event.author.id if event.author is not None else message
+    conversation = workflow.conversation_of(message, event.conversation)
+    return workflow.case_id(event.platform, event.account, conversation, citizen)
+
+
 def _arrive(made: Plan, taken: Taken, homes: dict[str, Home]) -> Fate:
     assert taken.lane is not None  # noqa: S101 - what arrives is addressed, by its callers
-    event, parent = taken.event, taken.event.in_reply_to
-    if parent is not None and parent.id in homes:
-        case = homes[parent.id].case
-    else:
-        citizen = event.author.id if event.author is not None else taken.message
-        conversation = workflow.conversation_of(taken.message, event.conversation)
-        case = workflow.case_id(event.platform, event.account, conversation, citizen)
+    case = case_of(taken.event, homes)
     homes[taken.message] = Home(case, taken.lane)
     made.arrivals.append(Arrival(taken, case, taken.lane))
     return "stored"

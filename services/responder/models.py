@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.responder.workflow import ReplyState, ShownState
-from toog.contracts.verdicts import Lane
+from toog.contracts.verdicts import DroppedReason, Lane
 
 
 class Answer(BaseModel):
@@ -107,6 +107,51 @@ class Closing(Question):
 
     reason: Short
     version: int
+
+
+class DroppedEvent(Answer):
+    """An event that was dropped. `text` is null where it is gone, or deleted by its author."""
+
+    record: str = Field(description="coordinates of the intake record: what revive is told")
+    reason: DroppedReason
+    rules: str
+    platform: str
+    surface: str | None
+    occurred_at: datetime
+    received_at: datetime
+    text: str | None
+    shortened: bool = Field(description="the text is longer than what stands here")
+    author_handle: str | None
+    gone: bool = Field(description="Kafka does not hold it any more")
+    deleted: bool
+    case: str | None = Field(description="where it stands at the desk, if it does")
+    note: str | None = Field(description="why there is no text, or why it cannot be revived")
+
+
+class Review(Answer):
+    """A sample of what was dropped, received in [from, to)."""
+
+    from_: datetime = Field(serialization_alias="from")
+    to: datetime
+    lines: int = Field(description="lines of the ledger that were looked at")
+    held: int = Field(description="lines that the ledger holds of this time")
+    clipped: bool = Field(description="the time begins before the ledger, or lines were left out")
+    dropped: dict[DroppedReason, int] = Field(description="the lines looked at, by reason")
+    events: list[DroppedEvent]
+
+
+class Reviving(Question):
+    """Why the message belongs at the desk."""
+
+    why: Short
+
+
+class RevivedRecord(Answer):
+    """A record that is on its way to the desk, and the case that it joins."""
+
+    record: str
+    case: str
+    already: bool = Field(description="the desk had the message before")
 
 
 class Problem(Answer):

@@ -15,6 +15,7 @@ from services.responder.models import Problem
 from services.responder.workflow import ConflictError
 from toog.kit.errors import UnavailableError
 from toog.kit.postgres import AWAY, unavailable
+from toog.kit.revive import DeletedError, GoneError, NoRecordError, ReviveError, UnfitError
 from toog.kit.web import problem
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -37,6 +38,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TextError, _text)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    for refused in REFUSED:
+        app.add_exception_handler(refused, _refused)
     for unfit in (asyncpg.DataError, UnicodeEncodeError):
         app.add_exception_handler(unfit, _unfit)
     for away in (UnavailableError, *AWAY):
@@ -54,9 +57,18 @@ TITLES: Final = {
     403: "Not allowed",
     404: "Not found",
     409: "Conflict: the case or its holder has changed",
+    410: "Gone: retention has taken it",
     422: "Cannot be processed",
     503: "Not available now",
 }
+
+REFUSED: Final[dict[type[ReviveError], int]] = {
+    NoRecordError: 404,
+    DeletedError: 409,
+    GoneError: 410,
+    UnfitError: 422,
+}
+"""Why a record is not revived, and how HTTP says it."""
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
@@ -92,6 +104,11 @@ async def _conflict(_: Request, error: Exception) -> JSONResponse:
     return problem(409, "Conflict", str(error))
 
 
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    status = next(status for kind, status in REFUSED.items() if isinstance(error, kind))
+    return problem(status, TITLES[status].partition(":")[0], str(error))
+
+
 async def _text(_: Request, error: Exception) -> JSONResponse:
     return problem(422, TITLES[422], str(error))
 
@@ -116,4 +133,7 @@ async def _away(_: Request, error: Exception) -> JSONResponse:
     known = error if isinstance(error, UnavailableError) else unavailable(error)
     wait = known.retry_after_s if known is not None else 2.0
     headers = {"Retry-After": str(math.ceil(wait))}
-    return problem(503, TITLES[503], "try again in a moment; nothing was done", headers)
+    detail = "try again in a moment; nothing was done"
+    if known is not None and known.what == "Kafka":  # only what may be repeated waits for it
+        detail = "Kafka does not answer: try again in a moment, repeating does no harm"
+    return problem(503, TITLES[503], detail, headers)

@@ -9,14 +9,20 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from support.desk import World, deleted, edited, pool_of, said
 
 from services.responder import describe
 from services.responder.acts import Desk
 from services.responder.api import public_app
+from services.responder.review import Review
+from services.responder.telemetry import ReviewMetrics
 from toog.kit import access
+from toog.kit.settings import KafkaSettings
 from toog.local.postgres import Postgres
 from toog.platforms.table import PLATFORMS
+
+NO_KAFKA = KafkaSettings(kafka="127.0.0.1:1")
 
 
 def app_of(world: World, lease_s: float = 120.0) -> Any:
@@ -26,7 +32,12 @@ def app_of(world: World, lease_s: float = 120.0) -> Any:
         reply_length=lambda p: PLATFORMS[p].reply_length,
         measure=lambda p, text: PLATFORMS[p].length(text),
     )
-    return public_app(desk, partial(access.caller, world.pool))
+    review = Review(world.pool, NO_KAFKA, send=never, metrics=ReviewMetrics(CollectorRegistry()))
+    return public_app(desk, review, partial(access.caller, world.pool))
+
+
+async def never(_: object) -> None:
+    raise AssertionError("nothing is written to Kafka here")
 
 
 class Agents(World):
@@ -75,7 +86,7 @@ async def test_every_route_but_the_description_needs_a_token_of_the_desk(desk: A
         async with client(app, figures) as other:
             for path, operations in described.items():
                 for method in operations:
-                    url = path.removeprefix("/api/v1").format(case_id="1", reply_id="1")
+                    url = path.removeprefix("/api/v1").format(case_id="1", reply_id="1", record="r")
                     for caller, status in ((nobody, 401), (wrong, 401), (other, 403)):
                         answer = await caller.request(method, url)
                         assert answer.status_code == status, (method, path)
