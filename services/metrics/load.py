@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from toog.contracts.verdicts import DROPPED_REASONS, LANES
+from services.metrics import mood
+from services.metrics.mood import Where
+from toog.contracts.verdicts import DROPPED_REASONS, LANES, MESSAGE_KINDS
 
 FIRST_RESPONSE_S: Final = (15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 """Upper bounds of the first-response histogram, in seconds; what is above counts as `inf`."""
@@ -54,11 +56,40 @@ def bucket_of(seconds: float) -> str:
 
 
 @dataclass(slots=True)
+class Mood:
+    """The sentiment (−1…1 each) of `n` messages: their sum, and the mean; None where none told it."""
+
+    n: int = 0
+    sum: float = 0.0
+    mean: float | None = None
+
+    def add(self, kind: str, n: int) -> None:
+        """Adds one counted row: so many messages, or so many hundredths."""
+        if kind == mood.SENTIMENT_MESSAGES:
+            self.n += n
+        else:
+            self.sum = round(self.sum + n / 100, 2)
+        self.mean = round(self.sum / self.n, 3) if self.n else None
+
+
+@dataclass(slots=True)
+class Moods:
+    """What was said to us, and what was said around us (the sample of the dropped)."""
+
+    counter: Mood = field(default_factory=Mood)
+    room: Mood = field(default_factory=Mood)
+
+    def of(self, where: Where) -> Mood:
+        """The one of the two."""
+        return self.counter if where == "counter" else self.room
+
+
+@dataclass(slots=True)
 class Minute:
     """One minute of load, by the receipt of the records; `received` is the sum of the others.
 
     Counted as judged: a record that waits for its verdict enters its minute with the verdict.
-    `replies_sent` counts by the time of sending.
+    `replies_sent` counts by the time of sending; `kinds` are those of the addressed.
     """
 
     minute: datetime
@@ -68,12 +99,25 @@ class Minute:
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROPPED_REASONS, 0))
     dead: int = 0
     replies_sent: int = 0
+    mood: Moods = field(default_factory=Moods)
+    kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MESSAGE_KINDS, 0))
 
     def add(self, kind: str, label: str, n: int) -> None:
         """Adds one counted row of this minute."""
         if kind == REPLY_SENT:
             self.replies_sent += n
-            return
+        elif kind in mood.ROWS:
+            self._say(kind, label, n)
+        else:
+            self._receive(kind, label, n)
+
+    def _say(self, kind: str, label: str, n: int) -> None:
+        if kind == mood.KIND:
+            self.kinds[label] = self.kinds.get(label, 0) + n
+        elif kind in {mood.SENTIMENT, mood.SENTIMENT_MESSAGES}:
+            self.mood.of("counter" if label == mood.COUNTER else "room").add(kind, n)
+
+    def _receive(self, kind: str, label: str, n: int) -> None:
         self.received += n
         if kind == "addressed":
             self.addressed[label] = self.addressed.get(label, 0) + n

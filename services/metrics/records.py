@@ -4,12 +4,15 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, get_args
 
+import msgspec
 from aiokafka.structs import ConsumerRecord
 
+from services.metrics import mood
 from services.metrics.coverage import CONTEXT, MARKS, Judged, Standing
 from services.metrics.coverage import DEAD as SET_ASIDE
 from services.metrics.load import minute_of
-from toog.contracts import activity, dead, verdicts, wire
+from services.metrics.mood import Said
+from toog.contracts import about, activity, dead, verdicts, wire
 from toog.contracts.activity import Activity
 from toog.contracts.topics import (
     ACTIVITY,
@@ -26,6 +29,7 @@ INTAKE: Final = (EVENTS, ROOM)
 
 _INTAKE_BY_NAME: Final = {topic.name: topic for topic in INTAKE}
 _STAGES: Final = get_args(dead.Stage)
+_NULL: Final = msgspec.Raw(b"null")
 _LARGEST: Final = 2**62  # an offset above it is none; PostgreSQL's bigint ends at 2**63
 
 
@@ -48,26 +52,37 @@ class Told(NamedTuple):
 NOTHING: Final = Told()
 
 
+class _Line(verdicts.Dropped, frozen=True, kw_only=True, gc=False):
+    """A line of the ledger whose sentiment may be anything: no number is worth a dead letter."""
+
+    sentiment: msgspec.Raw = _NULL  # type: ignore[assignment]  # the same field, not read yet
+
+
+_lines: Final = msgspec.json.Decoder(_Line)
+
+
 def read_desk(record: "ConsumerRecord[bytes, bytes]") -> Told:
     """A record of `social.desk.v1`. Raises ValueError where its headers carry no verdict."""
     if wire.header(record.headers, "ce_origin") is not None:
         return NOTHING  # revived or rejudged: the intake record had its verdict before
-    outcome = wire.header(record.headers, "ce_outcome")
+    outcome, said = wire.header(record.headers, "ce_outcome"), mood.NOTHING
     if outcome == "context":
         standing = CONTEXT
     elif outcome == "addressed":
         standing = Standing("addressed", wire.header(record.headers, "ce_lane") or "")
+        said = mood.of_headers(about.heard(record.headers))
     else:
         raise ValueError("a desk record is addressed or context")
-    return Told(verdict=_judged(record, wire.header(record.headers, "ce_record"), standing))
+    return Told(verdict=_judged(record, wire.header(record.headers, "ce_record"), standing, said))
 
 
 def read_dropped(record: "ConsumerRecord[bytes, bytes]") -> Told:
     """A line of the ledger. Raises ValueError where it cannot be read."""
-    line = verdicts.decode_dropped(record.value or b"")
+    line = _lines.decode(record.value or b"")
     if line.origin is not None:
         return NOTHING
-    return Told(verdict=_judged(record, line.record, Standing("dropped", line.reason)))
+    said = _sampled(bytes(line.sentiment))
+    return Told(verdict=_judged(record, line.record, Standing("dropped", line.reason), said))
 
 
 def read_dead(record: "ConsumerRecord[bytes, bytes]") -> Told:
@@ -116,13 +131,25 @@ READERS: Final[Mapping[str, Callable[["ConsumerRecord[bytes, bytes]"], Told]]] =
 }
 
 
+def _sampled(sentiment: bytes) -> Said:
+    if sentiment == bytes(_NULL):
+        return mood.NOTHING
+    number = about.sentiment_of(sentiment.decode(errors="replace"))
+    if number is None:
+        return Said(wrong=("sentiment",))
+    return Said(mood.hundredths(number))
+
+
 def _judged(
-    record: "ConsumerRecord[bytes, bytes]", coordinates: str | None, standing: Standing
+    record: "ConsumerRecord[bytes, bytes]",
+    coordinates: str | None,
+    standing: Standing,
+    said: Said = mood.NOTHING,
 ) -> Judged:
     if standing not in MARKS:
         raise ValueError("a verdict that the contract does not know")
     topic, partition, offset = _place(coordinates or "", _INTAKE_BY_NAME)
-    return Judged(topic, partition, offset, minute_of(record.timestamp), standing)
+    return Judged(topic, partition, offset, minute_of(record.timestamp), standing, said)
 
 
 def _place(coordinates: str, topics: Mapping[str, Topic]) -> tuple[str, int, int]:

@@ -13,12 +13,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from services.metrics import load
+from services.metrics import load, mood
 from services.metrics.balance import Balance
 from services.metrics.load import NOTHING, Totals
 from toog.contracts.activity import ActivityKind
 from toog.contracts.dead import Stage
-from toog.contracts.verdicts import DROPPED_REASONS, LANES
+from toog.contracts.verdicts import DROPPED_REASONS, LANES, MESSAGE_KINDS
 
 JUDGED: Final = frozenset({"addressed", "context", "dropped", "dead"})
 
@@ -60,6 +60,7 @@ class Figures(Collector):
     def collect(self) -> Iterable[Metric]:
         """All families, every closed label always there."""
         yield from self._intake()
+        yield from self._mood()
         yield from self._desk()
         yield from self._balance()
 
@@ -93,6 +94,30 @@ class Figures(Collector):
         )
         yield self._counter(
             "toog_verdict_conflicts", "intake offsets with differing verdicts", load.CONFLICT
+        )
+
+    def _mood(self) -> Iterator[Metric]:
+        # gauges: a sum of sentiment falls too, and a sampled line may be overruled
+        for name, text, kind, unit in (
+            ("toog_sentiment_sum", "sum of sentiment, -1 to 1 each", mood.SENTIMENT, 0.01),
+            ("toog_sentiment_messages", "messages in that sum", mood.SENTIMENT_MESSAGES, 1),
+        ):
+            family = GaugeMetricFamily(name, text, labels=["where"])
+            for where in mood.WHERES:
+                family.add_metric([where], round(self._ever(kind, where) * unit, 2))
+            yield family
+        yield self._labelled(
+            "toog_kinds", "addressed messages, by kind", mood.KIND, "kind", MESSAGE_KINDS
+        )
+        yield self._labelled(
+            "toog_languages", "addressed, by language", mood.LANGUAGE, "language", mood.LANGUAGES
+        )
+        yield self._labelled(
+            "toog_about_left_out",
+            "values beside a verdict that could not be read and were left out",
+            mood.LEFT_OUT,
+            "field",
+            mood.FIELDS,
         )
 
     def _desk(self) -> Iterator[Metric]:

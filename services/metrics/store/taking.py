@@ -33,8 +33,11 @@ async def take_in(pool: Pool, told: Sequence[Told], positions: Positions) -> Tot
         minutes: Counter[tuple[int, str, str]] = Counter(
             {(minute, *standing): n for (minute, standing), n in tally.minutes.items()}
         )
+        minutes.update(tally.mood)
         if letters:
-            more += await _letters(connection, letters)
+            more.update(await _letters(connection, letters))
+        for (_, kind, label), n in tally.mood.items():
+            more[kind, label] += n
         if activities:
             await _activities(connection, activities, more, minutes)
         await _add_totals(connection, tally, more)

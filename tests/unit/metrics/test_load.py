@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.metrics.load import Minute, Total, bucket_of, minute_of, series, time_of
+from services.metrics.load import (
+    Minute,
+    Mood,
+    Moods,
+    Total,
+    bucket_of,
+    minute_of,
+    series,
+    time_of,
+)
 from toog.contracts.verdicts import DROPPED_REASONS, LANES
 
 NOW = datetime(2026, 11, 22, 20, 31, 42, tzinfo=UTC)
@@ -44,6 +53,24 @@ def test_rows_add_up_in_their_minute_and_replies_are_not_received() -> None:
     assert (minute.context, minute.dead, minute.replies_sent) == (4, 3, 5)
     assert minute.dropped["hashtag_only"] == 90
     assert (minutes[-1].received, minutes[-1].replies_sent) == (0, 1)
+
+
+def test_the_mood_of_a_minute_is_a_mean_with_its_number_and_no_record_received() -> None:
+    rows = [
+        (THIS_MINUTE, "sentiment", "counter", -95),
+        (THIS_MINUTE, "sentiment_messages", "counter", 4),
+        (THIS_MINUTE, "sentiment_messages", "room", 2),
+        (THIS_MINUTE, "kind", "complaint", 3),
+        (THIS_MINUTE, "language", "nl", 3),
+        (THIS_MINUTE, "left_out", "ce_kind", 1),
+    ]
+
+    *_, before, minute = series(rows, now=NOW, hours=1)
+
+    assert minute.mood == Moods(counter=Mood(4, -0.95, -0.237), room=Mood(2, 0.0, 0.0))
+    assert minute.kinds["complaint"] == 3
+    assert minute.received == 0
+    assert before.mood == Moods(Mood(0, 0.0, None), Mood(0, 0.0, None))
 
 
 @pytest.mark.parametrize("away", [timedelta(minutes=60), timedelta(minutes=-1)])

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 from aiokafka.structs import ConsumerRecord
 
+from services.metrics import mood
 from services.metrics.coverage import CONTEXT, DEAD, Judged, Standing
+from services.metrics.mood import Said
 from services.metrics.records import (
     NOTHING,
     Letter,
@@ -17,8 +19,8 @@ from services.metrics.records import (
 )
 from toog.contracts import activity, dead, verdicts
 from toog.contracts.activity import Activity, Progress
-from toog.contracts.verdicts import Dropped, Verdict
-from toog.contracts.wire import verdict_headers
+from toog.contracts.verdicts import About, Dropped, Verdict
+from toog.contracts.wire import about_headers, verdict_headers
 
 AT = datetime(2026, 11, 22, 20, 31, 42, tzinfo=UTC)
 MINUTE = int(AT.timestamp()) // 60
@@ -35,8 +37,8 @@ def record(
     )  # fmt: skip
 
 
-def judged(standing: Standing) -> Judged:
-    return Judged("social.events.v1", 3, 77, MINUTE, standing)
+def judged(standing: Standing, said: Said = mood.NOTHING) -> Judged:
+    return Judged("social.events.v1", 3, 77, MINUTE, standing, said)
 
 
 def line(**changed: object) -> bytes:
@@ -68,6 +70,54 @@ def test_a_revived_record_tells_nothing() -> None:
 
 def test_a_line_of_the_ledger_tells_its_reason() -> None:
     assert read_dropped(record(line())).verdict == judged(Standing("dropped", "hashtag_only"))
+
+
+def test_an_addressed_record_tells_its_mood_in_hundredths() -> None:
+    headers = verdict_headers(Verdict("addressed", "mention", "mention"), "1", PLACE)
+    headers += about_headers(About("complaint", "nl-BE", -0.754))
+
+    told = read_desk(record(headers=headers))
+
+    said = Said(-75, "complaint", "nl")
+    assert told.verdict == judged(Standing("addressed", "mention"), said)
+
+
+def test_a_sampled_line_tells_the_same_hundredths_as_a_header() -> None:
+    for sentiment in (-1.0, -0.755, -0.005, 0.0, 0.145, 0.285, 1.0):
+        headers = verdict_headers(Verdict("addressed", "mention", "mention"), "1", PLACE)
+        headers += about_headers(About("other", "nl", sentiment))
+        at_desk = read_desk(record(headers=headers)).verdict
+        in_ledger = read_dropped(record(line(sentiment=sentiment))).verdict
+
+        assert at_desk is not None
+        assert in_ledger is not None
+        assert at_desk.said.sentiment == in_ledger.said.sentiment
+
+
+@pytest.mark.parametrize("wrong", ['"sad"', "1.01", "-7", "true", "[0.5]", "1e999", '{"a": 1}'])
+def test_a_sentiment_that_is_none_is_left_out_of_the_ledger_and_no_dead_letter(wrong: str) -> None:
+    value = line(sentiment=0.25).replace(b"0.25", wrong.encode())
+
+    told = read_dropped(record(value))
+
+    said = Said(wrong=("sentiment",))
+    assert told.verdict == judged(Standing("dropped", "hashtag_only"), said)
+
+
+def test_an_empty_sentiment_of_the_ledger_is_none_and_not_wrong() -> None:
+    value = line(sentiment=0.25).replace(b"0.25", b"null")
+
+    assert read_dropped(record(value)).verdict == judged(Standing("dropped", "hashtag_only"))
+
+
+def test_headers_that_say_what_cannot_be_are_left_out_and_no_dead_letter() -> None:
+    headers = verdict_headers(Verdict("addressed", "mention", "mention"), "1", PLACE)
+    headers += [("ce_kind", b"\xff"), ("ce_sentiment", b"nan"), ("ce_language", b"fr")]
+
+    told = read_desk(record(headers=headers))
+
+    said = Said(language="fr", wrong=("ce_kind", "ce_sentiment"))
+    assert told.verdict == judged(Standing("addressed", "mention"), said)
 
 
 def test_the_routers_dead_letter_is_what_became_of_the_record() -> None:
