@@ -1,7 +1,10 @@
 """`toog balance`: the balance that must be zero, from Kafka alone."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+import random
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -20,7 +23,7 @@ from toog.contracts.topics import (
 )
 from toog.kit.errors import UnavailableError
 from toog.kit.settings import KafkaSettings
-from toog.kit.stream.read import Look, Span, look
+from toog.kit.stream.read import ANSWER_WITHIN_S, Look, Span, look
 from toog.ops.ledger import Drawn, Ledger, Part
 
 INTAKE: Final = (EVENTS, ROOM)
@@ -66,21 +69,23 @@ async def balance(
 
 
 async def committed_offsets(settings: KafkaSettings) -> dict[Place, int]:
-    """Where both groups of the router stand. Raises UnavailableError."""
-    async with _offsets(settings) as offsets:
-        return {
-            **await offsets.committed(ROUTER_EVENTS_GROUP),
-            **await offsets.committed(ROUTER_ROOM_GROUP),
-        }
+    """Where both groups of the router stand. Raises UnavailableError.
 
-
-@contextlib.asynccontextmanager
-async def _offsets(settings: KafkaSettings) -> AsyncIterator[Offsets]:
+    Asks again for a while: a broker whose groups were never asked for makes their topic first.
+    """
     offsets = Offsets(settings)
+    deadline = time.monotonic() + ANSWER_WITHIN_S
     try:
-        yield offsets
-    except (KafkaError, OSError) as error:  # TimeoutError is an OSError
-        raise UnavailableError("Kafka") from error
+        while True:
+            try:
+                return {
+                    **await offsets.committed(ROUTER_EVENTS_GROUP),
+                    **await offsets.committed(ROUTER_ROOM_GROUP),
+                }
+            except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+                if time.monotonic() > deadline:
+                    raise UnavailableError("Kafka") from error
+                await asyncio.sleep(random.uniform(0.1, 0.3))  # noqa: S311 - jitter, no secret
     finally:
         await offsets.close()
 
