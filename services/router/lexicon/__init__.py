@@ -1,0 +1,1 @@
+"""Word lists of the mood of a text; `README.md` tells whose they are."""
