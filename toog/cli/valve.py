@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from toog.cli.running import fail
+from toog.cli.running import run
 
 app = typer.Typer()
 
@@ -12,17 +12,15 @@ app = typer.Typer()
 @app.command()
 def resume(
     address: Annotated[str, typer.Argument(help="internal host:port of the service")],
+    operator: Annotated[str, typer.Option(help="who you are, for the audit")],
+    reason: Annotated[str, typer.Option(help="what was mended, for the audit")],
 ) -> None:
     """Open the valves of a service, after the cause of its bad records is mended."""
-    import httpx
+    from toog.kit.settings import PostgresSettings, load
+    from toog.ops.audited import operator as operator_of
+    from toog.ops.valve import resume as opened
 
-    try:
-        answer = httpx.post(f"http://{address}/resume", timeout=10).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
-        fail(
-            ValueError(
-                f"{address} does not answer as a Toog service ({type(error).__name__}): "
-                "give the host:port of its internal listener"
-            )
-        )
-    print("opened: " + (", ".join(answer["opened"]) or "nothing was closed"))
+    async def work() -> list[str]:
+        return await opened(load(PostgresSettings), operator_of(operator, reason), address)
+
+    print("opened: " + (", ".join(run(work)) or "nothing was closed"))
