@@ -32,8 +32,8 @@ from toog.contracts.topics import (
     Topic,
     record_of,
 )
-from toog.contracts.verdicts import Dropped, DroppedReason, Lane, Verdict
-from toog.contracts.wire import verdict_headers
+from toog.contracts.verdicts import About, Dropped, DroppedReason, Lane, MessageKind, Verdict
+from toog.contracts.wire import about_headers, verdict_headers
 from toog.kit import access
 from toog.kit.postgres import connect, open_pool
 from toog.kit.stream import dead
@@ -58,14 +58,21 @@ def addressed(offset: int, lane: Lane = "mention", **extra: bytes) -> Outgoing:
     return written(DESK, b"{}", [*headers, *extra.items()])
 
 
+def about(kind: MessageKind, sentiment: float, language: str | None = "nl") -> dict[str, bytes]:
+    """What else the router says of an addressed message, for `addressed(…, **about(…))`."""
+    return dict(about_headers(About(kind, language, sentiment)))
+
+
 def context(offset: int) -> Outgoing:
     """The router's verdict: belongs to a conversation."""
     headers = verdict_headers(Verdict("context", "deletion"), "1", place(offset))
     return written(DESK, b"{}", headers)
 
 
-def dropped(offset: int, reason: DroppedReason = "hashtag_only") -> Outgoing:
-    """The router's verdict: a line of the ledger."""
+def dropped(
+    offset: int, reason: DroppedReason = "hashtag_only", sentiment: float | None = None
+) -> Outgoing:
+    """The router's verdict: a line of the ledger; with a sentiment where it is of the sample."""
     line = Dropped(
         event="h",
         record=place(offset),
@@ -73,6 +80,7 @@ def dropped(offset: int, reason: DroppedReason = "hashtag_only") -> Outgoing:
         rules="1",
         platform="x",
         occurred_at=datetime.now(UTC),
+        sentiment=sentiment,
     )
     return written(DROPPED, verdicts.encode_dropped(line))
 
