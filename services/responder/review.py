@@ -40,6 +40,8 @@ REVIEWS_AT_ONCE: Final = 2
 REVIVALS_AT_ONCE: Final = 4
 BUSY_S: Final = 5.0
 TEXT_LENGTH: Final = 2_000
+OUT_OF_ORDER_MS: Final = 300_000
+"""The ledger is almost in the order of receipts: this much behind the end is looked at too."""
 
 
 class Wish(NamedTuple):
@@ -196,7 +198,7 @@ class _Act:
 
 
 async def _gathered(looking: Look, wish: Wish) -> Showing:
-    spans = await looking.spans([DROPPED], wish.from_ms, wish.to_ms)
+    spans = await looking.spans([DROPPED], wish.from_ms, wish.to_ms + OUT_OF_ORDER_MS)
     held = sum(span.end - span.first for span in spans)
     sample = Sample(wish.per_reason, wish.reason)
     lines = await _drawn(looking, spans, wish, sample)

@@ -17,6 +17,7 @@ from services.responder.acts import Desk
 from services.responder.api import public_app
 from services.responder.review import Review
 from services.responder.telemetry import ReviewMetrics
+from toog.contracts.topics import EVENTS
 from toog.kit import access
 from toog.kit.settings import KafkaSettings
 from toog.local.postgres import Postgres
@@ -473,3 +474,63 @@ async def test_a_body_that_no_reply_needs_is_refused(desk: Agents) -> None:
 
     assert answer.status_code == 413
     assert "256 KiB" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"reason": "whim"},
+        {"per_reason": 0},
+        {"per_reason": 51},
+        {"from": "2026-11-24T20:30:00"},
+        {"from": "2026-11-24T21:30:00Z", "to": "2026-11-24T20:30:00Z"},
+        {"to": "0001-01-01T00:00:00Z"},
+        {"from": "1969-01-01T00:00:00Z"},
+    ],
+)
+async def test_what_cannot_be_asked_is_a_sentence(desk: Agents, wrong: dict[str, Any]) -> None:
+    answer = await desk.one.get("/review", params=wrong)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "x",
+        "social.desk.v1:0:0",
+        "social.dropped.v1:0:0",
+        "elsewhere.v1:0:0",
+        f"{EVENTS.name}:12:0",
+        f"{EVENTS.name}:0:-1",
+        f"{EVENTS.name}:0:one",
+        f"{EVENTS.name}:%00:0",
+    ],
+)
+async def test_coordinates_that_are_none_of_the_intake_are_422(desk: Agents, record: str) -> None:
+    answer = await desk.one.post(f"/review/{record}/revive", json={"why": "because"})
+
+    assert answer.status_code == 422
+    assert "social.events.v1:3:1207" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [{}, {"why": " "}, {"why": "a\0b"}, {"why": "x" * 201}])
+async def test_nobody_revives_without_saying_why(desk: Agents, body: dict[str, str]) -> None:
+    answer = await desk.one.post("/review/social.events.v1:0:0/revive", json=body)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+async def test_without_a_broker_there_is_no_review(desk: Agents) -> None:
+    answers = [
+        await desk.one.get("/review"),
+        await desk.one.post("/review/social.events.v1:0:0/revive", json={"why": "because"}),
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert "Kafka" in answer.json()["detail"]
+    assert not await desk.audit()
