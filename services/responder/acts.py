@@ -13,7 +13,7 @@ from services.responder.store.replies import Approved
 from services.responder.workflow import ConflictError, Said, ShownState, State
 from toog.contracts.activity import ActivityKind
 from toog.contracts.ids import digest
-from toog.contracts.verdicts import LANES, Lane
+from toog.contracts.verdicts import LANES, Lane, MessageKind
 
 
 class NotFoundError(Exception):
@@ -67,6 +67,7 @@ class Desk:
         state: ShownState | None,
         lane: Lane | None,
         platform: str | None,
+        kind: MessageKind | None,
         after: Position,
         limit: int,
     ) -> list[asyncpg.Record]:
@@ -80,6 +81,7 @@ class Desk:
                 leased=leased,
                 lane_rank=rank,
                 platform=platform,
+                kind=kind,
                 after=after,
                 limit=limit,
             )

@@ -15,7 +15,7 @@ from services.responder.callers import Agent, FindCaller
 from services.responder.review import Review
 from services.responder.store.cases import Position
 from services.responder.workflow import ShownState, shown_state
-from toog.contracts.verdicts import Lane
+from toog.contracts.verdicts import Lane, MessageKind
 from toog.kit.web import BodyLimit
 
 BODY_BYTES: Final = 256 * 1024
@@ -103,13 +103,20 @@ async def list_cases(
     state: ShownState | None = None,
     lane: Lane | None = None,
     platform: str | None = None,
+    kind: MessageKind | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> models.CasePage:
     """Cases in the order of service: by lane, then the longest waiting first."""
     after = _position(cursor) if cursor is not None else START
     rows = await desk.page(
-        agent, state=state, lane=lane, platform=platform, after=after, limit=limit + 1
+        agent,
+        state=state,
+        lane=lane,
+        platform=platform,
+        kind=kind,
+        after=after,
+        limit=limit + 1,
     )
     more, rows = len(rows) > limit, rows[:limit]
     following = _cursor_of(rows[-1]) if more else None

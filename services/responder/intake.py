@@ -9,7 +9,8 @@ from aiokafka.structs import ConsumerRecord
 
 from services.responder import workflow
 from services.responder.workflow import Case
-from toog.contracts import events
+from toog.contracts import about, events
+from toog.contracts.about import Heard
 from toog.contracts.events import Event
 from toog.contracts.verdicts import LANES, AddressedReason, ContextReason, Lane, Reason
 
@@ -17,13 +18,17 @@ REASONS: dict[str, Reason] = {
     word: word for word in (*get_args(AddressedReason), *get_args(ContextReason))
 }
 _LANES: dict[str, Lane] = {lane: lane for lane in LANES}
+_LENIENT = frozenset({"ce_source", *about.NAMES})
 
 What = Literal["message", "edit", "deletion", "own_reply", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One readable record of the desk topic. `lane` is set exactly when it is addressed."""
+    """One readable record of the desk topic. `lane` is set exactly when it is addressed.
+
+    `about`: what the router says of an addressed message; it decides nothing.
+    """
 
     partition: int
     offset: int
@@ -32,6 +37,12 @@ class Taken:
     lane: Lane | None
     rules: str
     traceparent: str | None
+    about: Heard = about.NOTHING
+
+    @property
+    def language(self) -> str | None:
+        """The event's own word, else what the router heard."""
+        return self.event.language or self.about.language
 
     @property
     def what(self) -> What:
@@ -54,7 +65,7 @@ class Taken:
 def read(record: "ConsumerRecord[bytes, bytes]") -> Taken:
     """The record in our words. Raises ValueError where it breaks the contract."""
     event = events.decode(record.value or b"")
-    headers = {name: value.decode() for name, value in record.headers if name != "ce_source"}
+    headers = {name: value.decode() for name, value in record.headers if name not in _LENIENT}
     reason, lane = REASONS.get(headers.get("ce_reason", "")), None
     match headers.get("ce_outcome"):
         case "addressed":
@@ -70,7 +81,8 @@ def read(record: "ConsumerRecord[bytes, bytes]") -> Taken:
     if event.kind in {"edited", "deleted"} and event.of is None:
         raise ValueError("an edit or deletion of nothing")
     rules, trace = headers.get("ce_rules", ""), headers.get("traceparent")
-    return Taken(record.partition, record.offset, event, reason, lane, rules, trace)
+    said = about.heard(record.headers)
+    return Taken(record.partition, record.offset, event, reason, lane, rules, trace, said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.responder.workflow import ReplyState, ShownState
-from toog.contracts.verdicts import DroppedReason, Lane
+from toog.contracts.verdicts import DroppedReason, Lane, MessageKind, Tag
 
 
 class Answer(BaseModel):
@@ -33,6 +33,8 @@ class Message(Answer):
     visibility: str | None
     lane: Lane | None
     reason: str = Field(description="why it is here: the reason of the verdict")
+    kind: MessageKind | None = Field(description="what sort of message it seems to be")
+    tag: Tag | None = Field(description="the organisation that wrote it, where the policy names it")
     own: bool = Field(description="a reply of ours that did not leave through Toog")
     edited: bool
     deleted: bool
@@ -69,6 +71,8 @@ class CaseItem(Answer):
     state: ShownState
     refused: bool = Field(description="the platform refused the last reply: a person must look")
     citizen_handle: str | None
+    kind: MessageKind | None = Field(description="that of the citizen's newest message")
+    tag: Tag | None = Field(description="that of the citizen's newest message")
     since: datetime = Field(description="since when it waits, or is answered or closed")
     opened_at: datetime
     holder: str | None
@@ -143,7 +147,7 @@ class Review(Answer):
 class Reviving(Question):
     """Why the message belongs at the desk."""
 
-    why: Short
+    why: Annotated[Short, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
 class RevivedRecord(Answer):

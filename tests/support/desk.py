@@ -12,6 +12,8 @@ from services.responder.handlers import Intake
 from toog.contracts import activity, events
 from toog.contracts.events import Author, Event, Reference
 from toog.contracts.ids import edit_id
+from toog.contracts.verdicts import About
+from toog.contracts.wire import about_headers
 from toog.kit.postgres import open_pool
 from toog.kit.settings import PostgresSettings
 from toog.kit.stream.consume import Rejected
@@ -111,9 +113,12 @@ class Log:
         self.end += 1
         return record
 
-    def addressed(self, event: Event | bytes, lane: str = "mention") -> Record:
+    def addressed(
+        self, event: Event | bytes, lane: str = "mention", about: About | None = None
+    ) -> Record:
         headers = {"ce_outcome": "addressed", "ce_reason": "mention", "ce_lane": lane}
-        return self.put(event, {**headers, "ce_rules": "test", "ce_record": "r:0:0"})
+        said = {name: value.decode() for name, value in about_headers(about)} if about else {}
+        return self.put(event, {**headers, "ce_rules": "test", "ce_record": "r:0:0", **said})
 
     def context(self, event: Event, reason: str) -> Record:
         return self.put(event, {"ce_outcome": "context", "ce_reason": reason, "ce_rules": "test"})

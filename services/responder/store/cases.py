@@ -8,6 +8,7 @@ import asyncpg
 
 from services.responder.store import Connection
 from services.responder.workflow import Case, State
+from toog.contracts.verdicts import MessageKind
 
 
 class Locked(NamedTuple):
@@ -131,13 +132,21 @@ async def answered(connection: Connection, case_id: str, lease_s: float) -> None
 
 
 async def get(connection: Connection, case_id: str) -> asyncpg.Record | None:
-    """All of a case for the API, with the database's time as `now`, or None."""
+    """All of a case for the API, with the database's time as `now`, or None.
+
+    Its kind and tag are those of the citizen's newest message that is still there.
+    """
     return await connection.fetchrow(
         """
-        SELECT id, platform, account, citizen_handle, state, lane, version, since, refused,
-            opened_at, holder, lease_until, answered_outside_at, close_reason,
+        SELECT c.id, platform, account, citizen_handle, state, lane, version, since, refused,
+            opened_at, holder, lease_until, answered_outside_at, close_reason, kind, tag,
             clock_timestamp() AS now
-        FROM responder.cases WHERE id = $1
+        FROM responder.cases AS c LEFT JOIN LATERAL (
+            SELECT kind, tag FROM responder.messages
+            WHERE case_id = c.id AND NOT own AND deleted_at IS NULL
+            ORDER BY occurred_at DESC, id DESC LIMIT 1
+        ) AS newest ON true
+        WHERE c.id = $1
         """,
         case_id,
     )
@@ -148,7 +157,7 @@ async def messages(connection: Connection, case_id: str) -> list[asyncpg.Record]
     return await connection.fetch(
         """
         SELECT id, own, text, author_handle, author_name, language, surface, visibility, lane,
-            reason, native, occurred_at, received_at, edited_at, deleted_at
+            reason, kind, tag, native, occurred_at, received_at, edited_at, deleted_at
         FROM responder.messages WHERE case_id = $1 ORDER BY occurred_at, id
         """,
         case_id,
@@ -162,25 +171,32 @@ async def page(
     leased: bool | None,
     lane_rank: int | None,
     platform: str | None,
+    kind: MessageKind | None,
     after: Position,
     limit: int,
 ) -> list[asyncpg.Record]:
     """Cases in these states in the order of service, behind `after`; `leased` None: held or not.
 
-    Each state is read along its index, in order, and no further than the limit.
+    Each state is read along its index, in order, and no further than the limit. `kind`: that of
+    the newest message, as `get` has it.
     """
     return await connection.fetch(
         """
         SELECT c.* FROM unnest($1::text[]) AS s (state) CROSS JOIN LATERAL (
-            SELECT id, platform, account, citizen_handle, state, lane, lane_rank, version, since,
-                refused, opened_at, holder, lease_until, clock_timestamp() AS now
-            FROM responder.cases
+            SELECT q.id, platform, account, citizen_handle, state, lane, lane_rank, version, since,
+                refused, opened_at, holder, lease_until, kind, tag, clock_timestamp() AS now
+            FROM responder.cases AS q LEFT JOIN LATERAL (
+                SELECT kind, tag FROM responder.messages
+                WHERE case_id = q.id AND NOT own AND deleted_at IS NULL
+                ORDER BY occurred_at DESC, id DESC LIMIT 1
+            ) AS newest ON true
             WHERE state = s.state
                 AND ($2::boolean IS NULL OR coalesce(lease_until > clock_timestamp(), false) = $2)
                 AND lane_rank BETWEEN coalesce($3::smallint, 0) AND coalesce($3::smallint, 99)
                 AND ($4::text IS NULL OR platform = $4)
-                AND (lane_rank, since, id) > ($5, $6, $7)
-            ORDER BY lane_rank, since, id LIMIT $8
+                AND ($9::text IS NULL OR kind = $9)
+                AND (lane_rank, since, q.id) > ($5, $6, $7)
+            ORDER BY lane_rank, since, q.id LIMIT $8
         ) AS c
         ORDER BY c.lane_rank, c.since, c.id LIMIT $8
         """,
@@ -190,4 +206,5 @@ async def page(
         platform,
         *after,
         limit,
+        kind,
     )

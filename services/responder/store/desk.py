@@ -165,11 +165,11 @@ async def insert_messages(connection: Connection, arrivals: Sequence[Arrival]) -
         """
         INSERT INTO responder.messages (id, case_id, text, author, author_handle, author_name,
             language, native, surface, visibility, lane, reason, rules, revision, occurred_at,
-            received_at, traceparent, reply_context)
+            received_at, traceparent, reply_context, kind, tag)
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
             $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
             $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
-            $17::text[], $18::jsonb[])
+            $17::text[], $18::jsonb[], $19::text[], $20::text[])
         ON CONFLICT (id) DO NOTHING RETURNING id
         """,
         *_columns(rows),
@@ -187,11 +187,11 @@ async def insert_own(connection: Connection, own: Sequence[tuple[Taken, str]]) -
         """
         INSERT INTO responder.messages (id, case_id, text, author, author_handle, author_name,
             language, native, surface, visibility, lane, reason, rules, revision, occurred_at,
-            received_at, traceparent, reply_context, own)
+            received_at, traceparent, reply_context, kind, tag, own)
         SELECT u.*, true FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
             $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
             $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[],
-            $17::text[], $18::jsonb[]) AS u (id)
+            $17::text[], $18::jsonb[], $19::text[], $20::text[]) AS u (id)
         WHERE NOT EXISTS (SELECT FROM responder.replies WHERE event_id = u.id)
         ON CONFLICT (id) DO NOTHING RETURNING id, case_id
         """,
@@ -209,7 +209,7 @@ def _message(taken: Taken, case: str) -> tuple[Any, ...]:
         author.id if author else None,
         author.handle if author else None,
         author.name if author else None,
-        event.language,
+        taken.language,
         event.native,
         event.surface,
         event.visibility,
@@ -221,6 +221,8 @@ def _message(taken: Taken, case: str) -> tuple[Any, ...]:
         event.received_at,
         taken.traceparent,
         json.dumps(event.reply_context),
+        taken.about.kind,
+        taken.about.tag,
     )
 
 
@@ -304,11 +306,13 @@ async def edit_messages(connection: Connection, edits: Sequence[Taken]) -> set[s
             t.message,
             t.event.text,
             t.event.revision,
-            t.event.language,
+            t.language,
             t.event.author.id if t.event.author else None,
             t.event.author.handle if t.event.author else None,
             t.event.author.name if t.event.author else None,
             json.dumps(t.event.reply_context),
+            t.about.kind,
+            t.about.tag,
         )
         for t in edits
     ]
@@ -318,10 +322,11 @@ async def edit_messages(connection: Connection, edits: Sequence[Taken]) -> set[s
             language = coalesce(u.language, m.language), author = coalesce(u.author, m.author),
             author_handle = coalesce(u.handle, m.author_handle),
             author_name = coalesce(u.name, m.author_name), edited_at = clock_timestamp(),
-            reply_context = m.reply_context || u.reply_context
+            reply_context = m.reply_context || u.reply_context,
+            kind = coalesce(u.kind, m.kind), tag = coalesce(u.tag, m.tag)
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-            $7::text[], $8::jsonb[]) AS u (id, text, revision, language, author, handle, name,
-            reply_context)
+            $7::text[], $8::jsonb[], $9::text[], $10::text[]) AS u (id, text, revision, language,
+            author, handle, name, reply_context, kind, tag)
         WHERE m.id = u.id AND m.revision < u.revision AND m.deleted_at IS NULL
         RETURNING m.case_id
         """,
@@ -338,7 +343,7 @@ async def delete_messages(connection: Connection, ids: Sequence[str]) -> set[str
     changed = await connection.fetch(
         """
         UPDATE responder.messages SET text = '', author_name = NULL, author_handle = NULL,
-            language = NULL,
+            language = NULL, kind = NULL, tag = NULL,
             deleted_at = clock_timestamp()
         WHERE id = ANY($1::text[]) AND deleted_at IS NULL RETURNING case_id
         """,

@@ -2,13 +2,14 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from support.desk import Log, deleted, edited, said
 
 from services.responder import intake
 from services.responder.intake import Home, Taken
-from toog.contracts.verdicts import LANES
+from toog.contracts.verdicts import LANES, About
 
 
 def batch(*records: object) -> list[Taken]:
@@ -100,6 +101,31 @@ def test_the_figures_of_a_partition_count_every_record_once() -> None:
 def test_an_edit_or_deletion_of_nothing_breaks_the_contract(kind: str) -> None:
     with pytest.raises(ValueError, match="of nothing"):
         intake.read(Log().context(said(kind=kind), "edit"))
+
+
+def test_the_events_own_language_stands_before_the_one_that_was_detected() -> None:
+    log = Log()
+    detected = About("question", "fr", 0.1)
+
+    own, heard, none = batch(
+        log.addressed(said(language="nl"), about=detected),
+        log.addressed(said(language=None), about=detected),
+        log.addressed(said(language=None)),
+    )
+
+    assert (own.language, heard.language, none.language) == ("nl", "fr", None)
+    assert (own.about.kind, none.about.kind) == ("question", None)
+
+
+def test_headers_that_say_what_cannot_be_are_none_and_no_dead_letter() -> None:
+    record = Log().addressed(said(language=None), about=About("question", "nl", 0.1, "press"))
+    wrong = {"ce_kind": b"\xff", "ce_language": b"n\0l", "ce_sentiment": b"sad", "ce_tag": b"vip"}
+    headers = tuple((name, wrong.get(name, value)) for name, value in record.headers)
+
+    taken = intake.read(replace(record, headers=headers))
+
+    assert (taken.about.kind, taken.language, taken.about.tag) == (None, None, None)
+    assert taken.about.wrong == ("ce_kind", "ce_sentiment", "ce_language", "ce_tag")
 
 
 def test_the_lanes_stand_in_the_migration_in_the_order_of_service() -> None:
