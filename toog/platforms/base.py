@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
+from urllib.parse import SplitResult
 
 from toog.contracts.events import Event
 from toog.platforms.accounts import Account, Accounts
@@ -187,6 +188,26 @@ class Incoming(Protocol):
         now: datetime,
     ) -> Parsed:
         """All events of this body, in any of the platform's shapes; never raises on odd input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """What a link to a message names.
+
+    `natives`: the platform's own id of the message, or the end of it behind a `_` or `/`.
+    `marks`: what stands, as a whole word, in the platform's own words about it, whatever its id is.
+    """
+
+    platform: str
+    natives: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+
+
+class Permalinks(Protocol):
+    """The module `permalink.py` of a platform."""
+
+    def pointed(self, url: SplitResult) -> Pointed | None:
+        """The message that this link is of, or None where it is no link to one on this platform."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from toog.platforms.base import Incoming, Outgoing
+from toog.platforms.base import Incoming, Outgoing, Permalinks
 from toog.platforms.text.length import weighted
 
 
@@ -44,6 +44,11 @@ class Platform:
     def outgoing(self) -> Outgoing:
         """Builds the request that sends a reply, and reads its answer."""
         return cast("Outgoing", import_module(f"{self.folder}.outgoing"))
+
+    @cached_property
+    def permalink(self) -> Permalinks:
+        """Knows the platform's links to messages."""
+        return cast("Permalinks", import_module(f"{self.folder}.permalink"))
 
 
 PLATFORMS: Final[Mapping[str, Platform]] = MappingProxyType(
