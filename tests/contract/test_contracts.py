@@ -1,14 +1,16 @@
 """What travels is what the committed schemas and examples say, seen from both sides."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
 import msgspec
 import pytest
 
-from toog.contracts import generate
+from toog.contracts import generate, headers, wire
 from toog.contracts.topics import CURSORS, TOPICS, parse_record, record_of
+from toog.contracts.verdicts import About, Verdict
 
 EXAMPLES = sorted(generate.EXAMPLES.glob("*/*.json"))
 
@@ -32,6 +34,25 @@ def test_an_example_is_valid_for_others_and_for_us(path: Path) -> None:
     value = msgspec.json.decode(path.read_bytes(), type=generate.types()[path.parent.name])
 
     jsonschema.validate(json.loads(msgspec.json.encode(value)), schema)
+
+
+def test_the_headers_of_the_desk_are_described_and_no_others() -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    verdict = wire.verdict_headers(Verdict("addressed", "mention", "dm"), "1", "t:0:0")
+    written = [
+        *wire.cloud_event("id", "/router", "type", now, "00-1-2-01"),
+        *verdict,
+        *wire.about_headers(About("question", "nl", -0.5, "press")),
+        *wire.origin_headers("revive", "els"),
+    ]
+    described = generate.asyncapi()["channels"]["social.desk.v1"]["messages"]["event"]["headers"]
+    values = {name: value.decode() for name, value in written}
+
+    assert values.keys() == headers.DESK.keys()
+    jsonschema.validate(values, described)
+    for wrong in ({"ce_kind": "rant"}, {"ce_tag": "suspect"}, {"ce_outcome": "dropped"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**values, **wrong}, described)
 
 
 def test_every_type_has_an_example_and_every_schema_a_type() -> None:

@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from toog import __version__
-from toog.contracts.topics import TOPICS, Topic
+from toog.contracts import headers
+from toog.contracts.topics import DESK, TOPICS, Topic
 
 SCHEMAS: Final = Path(__file__).with_name("schemas")
 EXAMPLES: Final = Path(__file__).with_name("examples")
@@ -53,7 +54,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     return {
         "address": topic.name,
         "description": topic.holds,
-        "messages": {type_: {"payload": {"$ref": f"#/components/schemas/{type_}"}}},
+        "messages": {type_: _message(topic, type_)},
         "bindings": {
             "kafka": {"partitions": topic.partitions, "topicConfiguration": _retention(topic)}
         },
@@ -61,6 +62,14 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "x-writers": list(topic.writers),
         "x-readers": list(topic.readers),
     }
+
+
+def _message(topic: Topic, type_: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"payload": {"$ref": f"#/components/schemas/{type_}"}}
+    if topic is DESK:
+        properties, required = dict(headers.DESK), list(headers.REQUIRED)
+        made["headers"] = {"type": "object", "properties": properties, "required": required}
+    return made
 
 
 def _retention(topic: Topic) -> dict[str, Any]:
