@@ -13,7 +13,7 @@ Language = Literal["nl", "fr", "en", "other", "unknown"]
 COUNTER: Final = "counter"
 ROOM: Final = "room"
 _OURS: Final[dict[str, Language]] = {"nl": "nl", "fr": "fr", "en": "en"}
-_NO_LANGUAGE: Final = frozenset({"", "und", "zxx", "mis", "mul", "art"})
+_NO_LANGUAGE: Final = frozenset({"", "und", "zxx", "mul", "art"})
 
 # Kinds of rows of metrics.total and metrics.minute, with their labels.
 SENTIMENT: Final = "sentiment"  # label: where; the sum, in hundredths
