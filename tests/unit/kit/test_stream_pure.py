@@ -47,6 +47,25 @@ def test_bad_records_older_than_the_window_are_forgotten() -> None:
     assert valve.closed_at is None
 
 
+def test_a_record_that_is_read_again_and_again_counts_once() -> None:
+    valve = Valve()
+    closed = [valve.saw(7, bad=True) for _ in range(10 * IN_A_ROW)]
+
+    assert not any(closed)
+
+
+def test_what_closed_it_does_not_close_the_next_one_and_a_new_series_does() -> None:
+    first = Valve()
+    for n in range(IN_A_ROW):
+        first.saw(n, bad=True)
+    resumed = Valve(first.seen)
+    closed = [n for n in range(2 * IN_A_ROW) if resumed.saw(n, bad=True)]
+
+    assert first.closed_at == 0
+    assert closed == [2 * IN_A_ROW - 1]
+    assert resumed.closed_at == IN_A_ROW
+
+
 async def test_callers_that_come_during_a_write_share_the_next_one() -> None:
     writes: list[int] = []
 

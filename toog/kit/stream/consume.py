@@ -249,9 +249,9 @@ class Consumer:
     def resume(self) -> list[str]:
         """Opens every closed valve; the partitions that go on now, as `topic:partition`."""
         client = self.consumer
-        opened = [place for place, valve in self._valves.items() if valve.closed_at is not None]
-        for place in opened:
-            del self._valves[place]
+        opened = {p: v.seen for p, v in self._valves.items() if v.closed_at is not None}
+        for place, seen in opened.items():
+            self._valves[place] = Valve(seen)
             self._metrics.valve(self.name, place.topic, place.partition, closed=False)
             if client is not None and place in client.assignment():
                 client.resume(place)

@@ -14,10 +14,13 @@ IN_WINDOW: Final = 50  # 5 % of the window
 class Valve:
     """Watches one partition. Closed, it names the offset from which nothing may be committed.
 
-    `toog resume` throws it away: the next one starts with a clean memory.
+    Each offset counts once, however often a batch is read again. `toog resume` puts a new one in
+    its place, with a clean memory, that takes what was `seen` as known: what closed the old one
+    and is still bad is set aside, and does not close it again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seen: int = -1) -> None:
+        self.seen = seen
         self.closed_at: int | None = None
         self._run = 0
         self._run_start: int | None = None
@@ -26,8 +29,9 @@ class Valve:
 
     def saw(self, offset: int, *, bad: bool) -> bool:
         """Takes in one record, in order of offsets; True when the valve closes with it."""
-        if self.closed_at is not None:
+        if self.closed_at is not None or offset <= self.seen:
             return False
+        self.seen = offset
         if len(self._recent) == WINDOW and self._recent[0] is not None:
             self._bad -= 1
         self._recent.append(offset if bad else None)
