@@ -11,6 +11,7 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 from support.desk import ACCOUNTS, deleted, edited, pool_of, said
 from support.judged import US, Night, noise
@@ -20,6 +21,7 @@ from support.verbs import toog
 from services.responder import review
 from services.responder.app import serve
 from services.responder.settings import Settings
+from services.responder.telemetry import DeskFigures
 from toog.contracts.events import Author, Event, Reference
 from toog.contracts.topics import DESK, parse_record
 from toog.contracts.wire import header
@@ -131,6 +133,24 @@ class Desk(Night):
         return await self.pool.fetch(
             "SELECT agent, act, why, records FROM responder.audit ORDER BY id"
         )
+
+    async def figures(self) -> dict[str, float]:
+        """What `/metrics` of a responder that starts now says of reviews."""
+        found = CollectorRegistry()
+        reading = asyncio.create_task(DeskFigures(self.pool, found).run())
+        try:
+            async with asyncio.timeout(10):
+                while found.get_sample_value("toog_responder_revived_unseen_total") is None:  # noqa: ASYNC110 - a figure is polled
+                    await asyncio.sleep(0.02)
+        finally:
+            reading.cancel()
+        lines = generate_latest(found).decode().splitlines()
+        told = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {
+            name: float(value)
+            for name, _, value in told
+            if name.startswith(("toog_responder_re", "toog_responder_false"))
+        }
 
     async def reviewed(self) -> dict[str, tuple[str | None, bool, bool]]:
         rows = await self.pool.fetch("SELECT * FROM responder.reviewed")
@@ -433,40 +453,57 @@ async def test_an_operator_revives_by_command_as_an_agent_does(desk: Desk) -> No
     assert header(written.headers, "ce_by") == "an"
 
 
-async def test_both_balances_stay_0_and_metrics_count_what_was_false(
+async def test_both_balances_stay_0_and_metrics_tell_how_much_was_dropped_wrongly(
     desk: Desk, prefix: str, kafka: Kafka, database: str
 ) -> None:
+    (never_shown,) = await desk.hear(aside("0"), at_ms=AT - 1)
     one, two, three = await desk.dropped(aside("1"), aside("2"), aside("3"))
     async with Ledger(kafka.bootstrap, prefix, database).played() as ledger, ledger.service():
         await desk.revive(three)  # before anybody was shown it
         await desk.review()
-        await desk.revive(one)
-        await desk.revive(one)
+        for record in (one, one, never_shown):
+            await desk.revive(record)
         await desk.settled()
         async with asyncio.timeout(20):
-            while (drawn := await ledger.balance())["desk"]["stored"] < 2:
+            while (drawn := await ledger.balance())["desk"]["stored"] < 3:
                 pass
 
-    assert (drawn["received"], drawn["dropped"]["not_addressed"]) == (3, 3)
+    assert (drawn["received"], drawn["dropped"]["not_addressed"]) == (4, 4)
     assert (drawn["addressed"], drawn["balance"], drawn["conflicts"]) == (0, 0, 0)
     assert drawn["desk"]["balance"] == 0
     assert await desk.reviewed() == {
         one: ("not_addressed", True, True),
         two: ("not_addressed", True, False),
         three: ("not_addressed", True, True),
+        never_shown: (None, False, True),
+    }
+    assert await desk.figures() == {
+        'toog_responder_reviewed_total{reason="not_addressed"}': 3,
+        'toog_responder_revived_total{reason="not_addressed"}': 2,
+        'toog_responder_false_drop_ratio{reason="not_addressed"}': pytest.approx(2 / 3),
+        "toog_responder_revived_unseen_total": 1,
     }
 
 
-async def test_without_kafka_it_is_503_and_nothing_is_audited(kafka: Kafka, desk: Desk) -> None:
-    (record,) = await desk.dropped(aside("1"))
-    kafka.kill()
+async def test_what_was_shown_longer_ago_than_7_days_is_in_no_ratio(desk: Desk) -> None:
+    await desk.pool.execute(
+        """
+        INSERT INTO responder.reviewed (record, reason, rules, shown_at, revived_at) VALUES
+            ('a', 'signal', '1', now() - interval '8 days', now()),
+            ('b', 'repost', '1', now() - interval '8 days', now()),
+            ('c', 'repost', '1', now() - interval '6 days', NULL),
+            ('d', 'repost', '1', now(), now()),
+            ('e', 'repost', '1', now(), NULL),
+            ('f', 'repost', '1', now(), NULL)
+        """
+    )
 
-    answers = [await desk.api.get("/review", params=EVENING), await desk.revive(record)]
+    figures = await desk.figures()
 
-    for answer in answers:
-        assert answer.status_code == 503
-        assert int(answer.headers["retry-after"]) >= 1
-    assert not await desk.audit()
+    assert figures['toog_responder_revived_total{reason="signal"}'] == 1
+    assert 'toog_responder_false_drop_ratio{reason="signal"}' not in figures
+    assert figures['toog_responder_reviewed_total{reason="repost"}'] == 5
+    assert figures['toog_responder_false_drop_ratio{reason="repost"}'] == 0.25
 
 
 async def test_without_the_database_nothing_is_shown(postgres: Postgres, desk: Desk) -> None:
