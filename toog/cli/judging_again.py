@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toog.cli.counting import Told
-from toog.cli.running import fail, run
+from toog.cli.running import fail, print_wide, run
 
 if TYPE_CHECKING:
     from services.router.policy import Policy
@@ -62,7 +62,7 @@ def rejudge(  # noqa: PLR0917 - typer names each by its option, nobody passes th
             asked.from_ms or 0,
             asked.to_ms,
             rules,
-            _accounts(accounts or settings.accounts),
+            accounts_of(accounts or settings.accounts),
             examples,
         )
         who = operator_of(operator, reason)
@@ -87,7 +87,8 @@ def _policy(file: Path) -> "Policy":
         raise typer.Exit(2) from None
 
 
-def _accounts(file: Path | None) -> "Accounts":
+def accounts_of(file: Path | None) -> "Accounts":
+    """Our accounts out of this file. Raises StartError with a sentence."""
     from toog.kit.errors import StartError
     from toog.kit.settings import read_file
     from toog.platforms.accounts import AccountsError, read_accounts
@@ -112,7 +113,7 @@ def _print(report: "Report", *, apply: bool) -> None:
         table.columns[2].justify = "right"
         for change, n in sorted(moved.items(), key=lambda item: -item[1]):
             table.add_row(Text(str(change.old)), Text(str(change.new)), f"{n:,}")
-        console.print(table)
+        print_wide(table)
         console.print()
     for change in moved:
         for number, one in enumerate(report.examples.of(change)):

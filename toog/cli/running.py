@@ -3,9 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 T = TypeVar("T")
 
@@ -27,3 +30,11 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return asyncio.run(work())
     except (StartError, LocalError, UnavailableError) as error:
         fail(error)
+
+
+def print_wide(table: "Table") -> None:
+    """The table at its full width: coordinates that are cut off are of no use."""
+    from rich.console import Console
+
+    width = Console(width=10_000).measure(table).maximum
+    Console(highlight=False, width=max(width, 1)).print(table)

@@ -1,7 +1,8 @@
 """The audit: who saw and did what. Rows are only ever added; a trigger refuses anything else."""
 
 from collections.abc import Sequence
-from typing import Literal
+from datetime import datetime
+from typing import Literal, NamedTuple
 
 from services.responder.store import Connection
 
@@ -58,3 +59,28 @@ async def write_log_act(
         why,
         list(records),
     )
+
+
+class Acted(NamedTuple):
+    """What was last done with a record of the log."""
+
+    act: str
+    who: str
+    at: datetime
+
+
+async def last_acts(
+    connection: Connection, acts: Sequence[LogAct], records: Sequence[str]
+) -> dict[str, Acted]:
+    """The newest of these acts on each of these records, where there is one."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (u.record) u.record, a.act, a.agent, a.at
+        FROM responder.audit AS a, unnest(a.records) AS u (record)
+        WHERE a.act = ANY($1::text[]) AND a.records && $2::text[] AND u.record = ANY($2::text[])
+        ORDER BY u.record, a.id DESC
+        """,
+        list(acts),
+        list(records),
+    )
+    return {row["record"]: Acted(row["act"], row["agent"], row["at"]) for row in rows}
