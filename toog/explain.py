@@ -10,11 +10,13 @@ from typing import Final, NamedTuple, get_args
 
 import msgspec
 
+from services.router.about import about
 from services.router.policy import Policy
 from services.router.rules import Door, Explanation, Facts
 from services.router.rules import explain as explained
 from toog.contracts import events
 from toog.contracts.events import Event
+from toog.contracts.verdicts import About
 from toog.platforms.accounts import Account, Accounts
 from toog.platforms.base import Heard, Incoming
 from toog.platforms.clean import clean
@@ -53,7 +55,7 @@ class Line(msgspec.Struct, frozen=True):
 
     `rule`: the row that fired, and behind a colon what overruled it: `edit`, `blocked_author`, or
     `emergency` with the group of phrases that was found. `guards`: what held back phrases that
-    sound like danger, so that it is none.
+    sound like danger, so that it is none. `about`: what else the desk is told of an addressed one.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Line(msgspec.Struct, frozen=True):
     lane: str | None
     rule: str
     guards: tuple[str, ...]
+    about: About | None
 
 
 class Explained(NamedTuple):
@@ -231,7 +234,8 @@ def _in_payload_order(heard: tuple[Heard, ...], piece: bytes) -> list[Heard]:
 
 def _line(event: Event, accounts: Accounts, policy: Policy, door: Door) -> Line:
     bare = msgspec.structs.replace(event, raw=msgspec.Raw(b"null"))
-    why = explained(_facts.decode(events.encode(bare)), door, policy, accounts)
+    facts = _facts.decode(events.encode(bare))
+    why = explained(facts, door, policy, accounts)
     verdict = why.verdict
     author = event.author
     return Line(
@@ -252,6 +256,7 @@ def _line(event: Event, accounts: Accounts, policy: Policy, door: Door) -> Line:
         lane=verdict.lane,
         rule=_rule(why),
         guards=why.danger.guards if why.danger is not None else (),
+        about=about(facts, policy) if verdict.outcome == "addressed" else None,
     )
 
 

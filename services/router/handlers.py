@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
+from services.router.about import about, mood
 from services.router.policy import Policy
 from services.router.rules import Door, Facts, judge
 from services.router.telemetry import RouterMetrics
@@ -70,6 +71,8 @@ class Judge:
         coordinates = record_of(self._topic.name, record.partition, record.offset)
         if verdict.outcome != "dropped":
             headers = wire.verdict_headers(verdict, self._policy.rules, coordinates)
+            if verdict.outcome == "addressed":
+                headers += wire.about_headers(about(facts, self._policy))
             return Outgoing(
                 topic=DESK,
                 key=record.key or facts.id.encode(),
@@ -87,6 +90,7 @@ class Judge:
             surface=facts.surface,
             occurred_at=facts.occurred_at,
             hashtags=facts.hashtags,
+            sentiment=mood(facts, verdict),
         )
         received = datetime.fromtimestamp(record.timestamp / 1000, UTC)
         return Outgoing(

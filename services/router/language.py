@@ -19,9 +19,9 @@ _MET: Final = frozenset(
 )
 _COUNTS_AS: Final = {"af": "nl", "li": "nl", "nds": "nl", "vls": "nl"}
 _DUTCH: Final = """
-aan al als bij da daar dat dees deze die dit doen een ene er ge gij ging had heb hebben heeft
+aan al als bij da daar dat dees deze die dit een ene er ge gij ging had heb hebben heeft
 het hier hij hoe ik jullie kan kheb kweet maar met mij mijn moet naar ne nen ni niet niks nog
-ook op over te toch uit van veel voor wa waar wanneer wat we weer wel wij zijn zit zo
+ook op over te toch uit van veel voor wa waar wanneer wat we weer wij zijn zit zo
 """
 _FRENCH: Final = """
 au aux avec ce ces cette comment dans depuis des du elle est et il ils je la le les leur ma mais

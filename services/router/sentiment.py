@@ -19,16 +19,7 @@ LOOKED_AT: Final = 2_000
 """Characters of a text that are looked at; a mood shows in its beginning."""
 SAMPLED_OF: Final = 10
 
-_NEGATIONS: Final = {
-    "nl": "niet geen nooit niks niets zonder ni nie noch nauwelijks amper",
-    "fr": "pas jamais sans aucun aucune ni rien",
-    "en": "not no never without isnt dont doesnt didnt cant wont wasnt t nothing hardly",
-}
-_BOOSTERS: Final = {
-    "nl": "heel hele zeer erg echt zo super enorm ongelooflijk absoluut totaal zwaar serieus keihard",
-    "fr": "très trop vraiment tellement si super totalement absolument hyper",
-    "en": "very so really absolutely totally extremely incredibly utterly super",
-}
+_LISTS: Final = {"nl": ("nl.txt",), "fr": ("fr.txt",), "en": ("en-vader.txt", "en.txt")}
 _REACH: Final = 3
 """Words before a word of the list in which a negation turns it round."""
 _TURNED: Final = -0.6
@@ -37,7 +28,7 @@ _MOST_OF_ONE: Final = 3
 """How often one emoji counts: a hundred hearts are not a hundred times as glad."""
 _SOFT: Final = 0.5
 """What a sum is held against, so that it stays within 1: a word of 0.5 alone gives 0.58."""
-_NO_LANGUAGE: Final = frozenset({"und", "zxx", "mul", "mis", "art"})
+_NO_LANGUAGE: Final = frozenset({"und", "zxx", "mul", "art"})
 
 _STOP: Final = b"."
 _BYTES: Final = bytes(
@@ -156,14 +147,14 @@ def _lexicon(code: str) -> _Lexicon:
         phrases=phrases,
         telling=frozenset(words).union(max(p, key=len) for p in entries if len(p) > 1),
         first=frozenset(words).union(phrases),
-        negations=_bag(_NEGATIONS, code),
-        boosters=_bag(_BOOSTERS, code),
+        negations=_bag("negation", code),
+        boosters=_bag("booster", code),
     )
 
 
-def _bag(bags: dict[str, str], code: str) -> frozenset[bytes]:
-    chosen = bags.values() if code == "" else [bags[code]]
-    return frozenset(chain.from_iterable(bag.encode().split() for bag in chosen))
+def _bag(what: str, code: str) -> frozenset[bytes]:
+    chosen = (words for of, value, words in _rows("own.txt") if value == what and code in {"", of})
+    return frozenset(_key(word)[0] for word in chain.from_iterable(w.split(",") for w in chosen))
 
 
 def _together(lists: list[dict[Words, float]]) -> dict[Words, float]:
@@ -176,9 +167,10 @@ def _together(lists: list[dict[Words, float]]) -> dict[Words, float]:
     return together
 
 
-def _entries(language: str) -> dict[Words, float]:
-    """The list of one language, with ours on top."""
-    return {_key(word): float(value) for word, value in _rows(f"{language}.txt")} | _own(language)
+def _entries(language: Language) -> dict[Words, float]:
+    """The lists of one language, the later above the earlier, ours on top."""
+    theirs = chain.from_iterable(_rows(name) for name in _LISTS[language])
+    return {_key(word): float(value) for word, value in theirs} | _own(language)
 
 
 def _own(code: str) -> dict[Words, float]:
@@ -186,7 +178,7 @@ def _own(code: str) -> dict[Words, float]:
     return {
         _key(phrase): float(value)
         for of, value, phrases in _rows("own.txt")
-        if of == code
+        if of == code and value not in {"negation", "booster"}
         for phrase in phrases.split(",")
     }
 

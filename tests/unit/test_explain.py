@@ -37,6 +37,7 @@ FIELDS = [
     "lane",
     "rule",
     "guards",
+    "about",
 ]
 X_ME = "1111111111111111111:StadPolDem"
 
