@@ -141,7 +141,7 @@ def test_every_tenth_event_is_in_the_sample_by_its_id() -> None:
 
 def test_the_lists_say_whose_they_are_and_hold_words_once() -> None:
     readme = LEXICON.joinpath("README.md").read_text()
-    for name in ("nl.txt", "fr.txt", "en.txt", "emoji.txt"):
+    for name in ("nl.txt", "fr.txt", "en.txt", "en-vader.txt", "emoji.txt"):
         head, *lines = LEXICON.joinpath(name).read_text().splitlines()
         entries = [line.split("\t") for line in lines]
 
@@ -149,7 +149,8 @@ def test_the_lists_say_whose_they_are_and_hold_words_once() -> None:
         assert f"| `{name}` |" in readme
         assert len({word for word, _ in entries}) == len(entries) > 100
         assert all(0.1 <= abs(float(value)) <= 1 for _, value in entries)
-    assert "MIT" in LEXICON.joinpath("LICENCE-emoji.txt").read_text()
+    for licence in ("LICENCE-emoji.txt", "LICENCE-vader.txt"):
+        assert "MIT License" in LEXICON.joinpath(licence).read_text()
 
 
 def test_our_list_is_well_formed() -> None:
@@ -158,7 +159,7 @@ def test_our_list_is_well_formed() -> None:
         code, value, words = line.split("\t")
 
         assert code in {*LANGUAGES, "any", "emoji"}
-        assert -1 <= float(value) <= 1
+        assert value in {"negation", "booster"} or -1 <= float(value) <= 1
         assert all(word.strip() for word in words.split(","))
 
 
