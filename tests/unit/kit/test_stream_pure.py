@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from toog.contracts.topics import EVENTS
 from toog.kit.errors import UnavailableError
@@ -45,6 +47,23 @@ def test_bad_records_older_than_the_window_are_forgotten() -> None:
         valve.saw(n, bad=n % (WINDOW // IN_WINDOW + 1) == 0)
 
     assert valve.closed_at is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.booleans(), max_size=150), max_size=30), st.integers(0, 40))
+def test_a_batch_at_once_is_the_same_as_its_records_one_by_one(
+    batches: list[list[bool]], read_again: int
+) -> None:
+    one_by_one, at_once, begin = Valve(), Valve(), 0
+    for batch in batches:
+        begin = max(0, begin - read_again)  # some of it was seen before
+        offsets = range(begin, begin + len(batch))
+        bad = {offset for offset, is_bad in zip(offsets, batch, strict=True) if is_bad}
+        closed = any([one_by_one.saw(offset, bad=offset in bad) for offset in offsets])
+
+        assert at_once.saw_all(offsets, bad) == closed
+        assert at_once.closed_at == one_by_one.closed_at
+        begin += len(batch)
 
 
 def test_a_record_that_is_read_again_and_again_counts_once() -> None:

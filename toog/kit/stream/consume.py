@@ -7,6 +7,7 @@ again from its first offset: without that seek the next commit would skip it for
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -182,14 +183,14 @@ class Consumer:
         rejected: Sequence[Rejected],
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         """Writes the dead letters, closes valves, and says what may be committed."""
-        bad = {(r.record.topic, r.record.partition, r.record.offset) for r in rejected}
+        bad: defaultdict[TopicPartition, set[int]] = defaultdict(set)
+        for record, _ in rejected:
+            bad[TopicPartition(record.topic, record.partition)].add(record.offset)
         last: dict[TopicPartition, int] = {}
-        for record in records:
-            place = TopicPartition(record.topic, record.partition)
-            last[place] = record.offset + 1
+        for place, offsets in _offsets(records).items():
+            last[place] = offsets[-1] + 1
             valve = self._valves.setdefault(place, Valve())
-            key = (record.topic, record.partition, record.offset)
-            if valve.saw(record.offset, bad=key in bad):
+            if valve.saw_all(offsets, bad.get(place, ())):
                 self._close(client, place, valve)
         letters = [
             dead.of_record(r.record, self._topics[r.record.topic].name, self._stage, r.error)
@@ -223,12 +224,9 @@ class Consumer:
     def _seek_back(
         self, client: AIOKafkaConsumer, records: Sequence["ConsumerRecord[bytes, bytes]"]
     ) -> None:
-        first: dict[TopicPartition, int] = {}
-        for record in records:
-            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        for place, offset in first.items():
+        for place, offsets in _offsets(records).items():
             try:
-                client.seek(place, offset)
+                client.seek(place, offsets[0])
             except IllegalStateError:
                 continue  # given to another consumer meanwhile: that one reads it
 
@@ -328,6 +326,16 @@ class Consumer:
         if behind == 0:
             self._last_batch = time.monotonic()
         return behind
+
+
+def _offsets(
+    records: Iterable["ConsumerRecord[bytes, bytes]"],
+) -> dict[TopicPartition, list[int]]:
+    """The offsets of a batch by partition, in their order."""
+    found: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+    for record in records:
+        found[record.topic, record.partition].append(record.offset)
+    return {TopicPartition(*where): offsets for where, offsets in found.items()}
 
 
 async def _raw(message: KafkaMessage) -> object:

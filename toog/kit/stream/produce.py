@@ -7,9 +7,9 @@ callers collapse on it (aiokafka #528).
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -44,8 +44,7 @@ BROKEN: Final = (
 """After one of these the client is unusable and has to be made anew (aiokafka #1017)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """One record to write. `timestamp_ms` is the receipt of the event, kept from hop to hop."""
 
     topic: Topic
@@ -105,25 +104,25 @@ class Producer:
 
     async def _send(self, client: AIOKafkaProducer, records: Iterable[Outgoing]) -> None:
         builders: dict[tuple[str, int], Any] = {}
-        full: list[tuple[str, int, Any]] = []
+        full: list[tuple[tuple[str, int], Any]] = []
         names: dict[str, str] = {}
         for record in records:
             topic = record.topic
-            name = names.get(topic.name) or names.setdefault(
-                topic.name, topic_name(self._settings, topic)
-            )
-            place = (name, partition_of(record.key, topic.partitions))
-            builder = builders.get(place) or builders.setdefault(place, client.create_batch())
+            place = (topic.name, partition_of(record.key, topic.partitions))
+            builder = builders.get(place)
+            if builder is None:
+                builder = builders[place] = client.create_batch()
+                names[topic.name] = topic_name(self._settings, topic)
             if not _append(builder, record):
-                full.append((*place, builder))
-                builders[place] = builder = client.create_batch()
+                full.append((place, builder))
+                builder = builders[place] = client.create_batch()
                 if not _append(builder, record):
                     raise RuntimeError("a new batch does not take its first record")
         # batches of one partition go one after the other: order per citizen is promised
-        for name, partition, builder in full:
-            await (await client.send_batch(builder, name, partition=partition))
+        for (name, partition), builder in full:
+            await (await client.send_batch(builder, names[name], partition=partition))
         confirmations = [
-            await client.send_batch(builder, name, partition=partition)
+            await client.send_batch(builder, names[name], partition=partition)
             for (name, partition), builder in builders.items()
         ]
         await asyncio.gather(*confirmations)

@@ -4,6 +4,7 @@ Pure: it is told what became of each record, and answers where the partition mus
 """
 
 from collections import deque
+from collections.abc import Collection, Sequence
 from typing import Final
 
 IN_A_ROW: Final = 20
@@ -24,25 +25,38 @@ class Valve:
         self.closed_at: int | None = None
         self._run = 0
         self._run_start: int | None = None
-        self._recent: deque[int | None] = deque(maxlen=WINDOW)
-        self._bad = 0
+        self._taken = 0
+        self._bad: deque[int] = deque()  # which of all that were taken in
+
+    def saw_all(self, offsets: Sequence[int], bad: Collection[int]) -> bool:
+        """Takes in these records, in order of offsets; True when the valve closes with one."""
+        if bad:
+            return any(self.saw(offset, bad=offset in bad) for offset in offsets)
+        self._good([offset for offset in offsets if offset > self.seen])
+        return False
+
+    def _good(self, offsets: Sequence[int]) -> None:
+        if self.closed_at is None and offsets:
+            self.seen = offsets[-1]
+            self._taken += len(offsets)
+            self._run, self._run_start = 0, None
 
     def saw(self, offset: int, *, bad: bool) -> bool:
         """Takes in one record, in order of offsets; True when the valve closes with it."""
         if self.closed_at is not None or offset <= self.seen:
             return False
-        self.seen = offset
-        if len(self._recent) == WINDOW and self._recent[0] is not None:
-            self._bad -= 1
-        self._recent.append(offset if bad else None)
         if not bad:
-            self._run, self._run_start = 0, None
+            self._good([offset])
             return False
-        self._bad += 1
+        self.seen = offset
+        self._taken += 1
+        self._bad.append(self._taken)
+        while self._bad[0] <= self._taken - WINDOW:
+            self._bad.popleft()
         self._run += 1
         if self._run_start is None:
             self._run_start = offset
-        if self._run >= IN_A_ROW or self._bad >= IN_WINDOW:
+        if self._run >= IN_A_ROW or len(self._bad) >= IN_WINDOW:
             self.closed_at = self._run_start
             return True
         return False
