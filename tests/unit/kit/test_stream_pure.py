@@ -59,7 +59,7 @@ def test_a_batch_at_once_is_the_same_as_its_records_one_by_one(
         begin = max(0, begin - read_again)  # some of it was seen before
         offsets = range(begin, begin + len(batch))
         bad = {offset for offset, is_bad in zip(offsets, batch, strict=True) if is_bad}
-        closed = any([one_by_one.saw(offset, bad=offset in bad) for offset in offsets])
+        closed = any(one_by_one.saw(offset, bad=offset in bad) for offset in offsets)
 
         assert at_once.saw_all(offsets, bad) == closed
         assert at_once.closed_at == one_by_one.closed_at
