@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -12,11 +12,8 @@ from services.router.emergency import EmergencyFile, Phrases, look
 from services.router.phrases import PhraseError
 from toog import __version__
 from toog.contracts.ids import digest
-from toog.contracts.verdicts import LANES, AddressedReason, Lane
+from toog.contracts.verdicts import LANES, TAGS, AddressedReason, Lane, Tag
 from toog.platforms.accounts import KNOWN_PLATFORMS
-
-Tag = Literal["press", "partner"]
-"""What an organisation can be called. A closed list: no word of the policy labels a person."""
 
 LANED: Final = frozenset(get_args(AddressedReason)) - {"emergency", "revived", "rejudged"}
 """Reasons whose lane the policy may change."""
@@ -25,7 +22,7 @@ LANED: Final = frozenset(get_args(AddressedReason)) - {"emergency", "revived", "
 _WORDS: Final = (
     ("Object missing required field", "it lacks"),
     ("Object contains unknown field", "it cannot hold"),
-    ("Invalid enum value", f"choose from {', '.join(get_args(Tag))}, not"),
+    ("Invalid enum value", f"choose from {', '.join(TAGS)}, not"),
     ("Expected `array`", "expected a list in [ ]"),
     ("Expected `object`", "expected a table"),
     ("Expected `str`", "expected a text in quotes"),
