@@ -1,0 +1,174 @@
+"""Routers as processes on a real broker: nothing lost by a kill, and what they write is the contract."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import get_args
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+from support.crowd import expected, policy, unreadable
+from support.router import Flow
+from support.watch import Record, letters
+
+from services.responder.handlers import Intake
+from toog.contracts import activity, events
+from toog.contracts.about import NAMES as ABOUT
+from toog.contracts.ids import digest, partition_of
+from toog.contracts.topics import DESK, DROPPED, EVENTS, record_of
+from toog.contracts.verdicts import (
+    DROPPED_TYPE,
+    AddressedReason,
+    ContextReason,
+    Dropped,
+    DroppedReason,
+)
+from toog.contracts.wire import header
+from toog.kit.postgres import open_pool
+from toog.kit.settings import PostgresSettings
+from toog.kit.stream.client import topic_name
+from toog.kit.stream.valve import IN_A_ROW
+from toog.local.kafka import Kafka
+
+pytestmark = pytest.mark.timeout(90)
+
+LINE = set(Dropped.__struct_fields__)
+REASONS = {*get_args(AddressedReason), *get_args(ContextReason), *get_args(DroppedReason)}
+
+
+@pytest.fixture
+async def flow(kafka: Kafka, prefix: str, tmp_path: Path) -> AsyncIterator[Flow]:
+    async with Flow(kafka.bootstrap, prefix, tmp_path) as made:
+        yield made
+
+
+async def taken_in(flow: Flow, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """The desk takes everything in, as the responder does: partition by partition, in batches."""
+    intake = Intake(pool, topic_name(flow.settings, DESK))
+    for partition in range(DESK.partitions):
+        records = flow.watch.logs[DESK.name, partition]
+        for begin in range(0, len(records), 500):
+            assert not list(await intake(records[begin : begin + 500]))
+
+
+async def test_a_killed_router_loses_nothing_and_the_desk_opens_each_case_once(
+    flow: Flow, database: str
+) -> None:
+    first, _ = await flow.routers("router-1", "router-2")
+    load = asyncio.create_task(flow.load(500, 4))
+    await asyncio.sleep(1)
+    await flow.send(flow.crowd.records(2_000))  # so that it has a batch in hand
+    first.kill()
+    first.start()
+    await load
+    await flow.caught_up()
+    await flow.whole()
+
+    messages = {
+        event.of or event.id
+        for record in flow.watch.intake.values()
+        if (
+            verdict := expected(record.topic.removeprefix(flow.settings.kafka_prefix), record.value)
+        )
+        and verdict.outcome == "addressed"
+        and (event := events.decode(record.value or b""))
+    }
+    pool = await open_pool(PostgresSettings(postgres=SecretStr(database)), size=2)
+    try:
+        await taken_in(flow, pool)
+        await taken_in(flow, pool)  # as after a kill of the responder
+        stored = await pool.fetchrow(
+            "SELECT sum(stored)::int, sum(stored + duplicates + applied)::int "
+            "FROM responder.desk_progress"
+        )
+        opened = [
+            told.case
+            for row in await pool.fetch("SELECT value FROM responder.outbox")
+            if (told := activity.decode(row["value"])).kind == "case_opened"
+        ]
+        cases = await pool.fetchval("SELECT count(*) FROM responder.cases")
+    finally:
+        await pool.close()
+
+    assert tuple(stored or ()) == (len(messages), len(list(flow.watch.of(DESK))))
+    assert len(opened) == len(set(opened)) == cases
+
+
+def added(record: Record, source: Record) -> dict[str, str]:
+    """What the router put behind the headers of the intake record."""
+    assert tuple(record.headers[: len(source.headers)]) == tuple(source.headers)
+    return {name: value.decode() for name, value in record.headers[len(source.headers) :]}
+
+
+async def test_every_verdict_stands_on_the_wire_as_the_contract_says(flow: Flow) -> None:
+    (router,) = await flow.routers("router-1")
+    await flow.send([*flow.crowd.records(1_500), unreadable(3)])
+    await flow.whole()
+    seen = set()
+
+    for record in flow.watch.of(DESK):
+        place = header(record.headers, "ce_record") or ""
+        source = flow.watch.intake[place]
+        verdict = expected(place.partition(":")[0], source.value)
+        assert verdict is not None
+        headers = added(record, source)
+        seen.add(verdict.reason)
+        said = {"ce_outcome": verdict.outcome, "ce_reason": verdict.reason, "ce_record": place}
+        lane = {"ce_lane": verdict.lane} if verdict.lane else {}
+        assert said | lane | {"ce_rules": policy().rules} == {
+            name: value for name, value in headers.items() if name not in ABOUT
+        }
+        assert record.key == source.key
+        assert record.value == source.value
+        assert record.timestamp == source.timestamp
+
+    for record in flow.watch.of(DROPPED):
+        place = header(record.headers, "ce_record") or ""
+        source = flow.watch.intake[place]
+        verdict = expected(place.partition(":")[0], source.value)
+        assert verdict is not None
+        event = events.decode(source.value or b"")
+        seen.add(verdict.reason)
+        line = json.loads(record.value or b"")
+        assert (
+            line.items()
+            >= {
+                "event": digest(event.id),
+                "record": place,
+                "reason": verdict.reason,
+                "rules": policy().rules,
+                "platform": event.platform,
+            }.items()
+        )
+        assert set(line) <= LINE
+        assert record.key == place.rpartition(":")[0].encode()
+        assert record.timestamp == source.timestamp
+        assert header(record.headers, "ce_id") == digest(event.id)
+        assert header(record.headers, "ce_type") == DROPPED_TYPE
+        assert header(record.headers, "ce_reason") == verdict.reason
+
+    assert seen == REASONS - {"revived", "rejudged"}
+    (letter,) = letters(flow.watch).values()
+    assert (letter.stage, letter.bytes) == ("router", unreadable(3).value)
+    assert await router.leave() == 0
+
+
+async def test_a_series_that_stays_unreadable_is_set_aside_once_it_is_resumed(flow: Flow) -> None:
+    (router,) = await flow.routers("router-1")
+    key = b"x:1:broken"
+    partition = partition_of(key, EVENTS.partitions)
+    await flow.send([unreadable(n, key) for n in range(IN_A_ROW)])
+    async with asyncio.timeout(20):
+        while (await router.ask("readyz"))[0] == 200:  # noqa: ASYNC110 - a probe is polled
+            await asyncio.sleep(0.05)
+    await flow.send(flow.crowd.records(500))
+
+    assert (await router.ask("livez"))[0] == 200
+    assert await router.ask("resume", "POST") == (200, {"opened": [flow.at(partition)]})
+    await flow.whole()
+    assert set(letters(flow.watch)) == {
+        record_of(EVENTS.name, partition, n) for n in range(IN_A_ROW)
+    }
+    assert (await router.ask("readyz"))[0] == 200
