@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from services.responder import intake
@@ -15,6 +16,7 @@ from toog.contracts.events import Event
 from toog.contracts.topics import DROPPED
 from toog.contracts.verdicts import DroppedReason
 from toog.kit.errors import UnavailableError
+from toog.kit.postgres import AWAY
 from toog.kit.revive import (
     Revived,
     Send,
@@ -28,6 +30,8 @@ from toog.kit.revive import (
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.read import Look, Span, look
 
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MS: Final = timedelta(milliseconds=1)
 LINES: Final = 100_000
 """So many lines of the ledger are looked at; of a longer time, evenly spaced pieces."""
 BITE: Final = 500
@@ -45,17 +49,22 @@ OUT_OF_ORDER_MS: Final = 300_000
 
 
 class Wish(NamedTuple):
-    """What is to be shown: receipts in [from, to), in ms since 1970; None: every reason."""
+    """What is to be shown: received in [begin, end), so many of this reason (None: of each)."""
 
-    from_ms: int
-    to_ms: int
+    begin: datetime
+    end: datetime
     per_reason: int
     reason: DroppedReason | None
 
+    @property
+    def ms(self) -> tuple[int, int]:
+        """The time in ms since 1970, as records carry it."""
+        return (self.begin - EPOCH) // MS, (self.end - EPOCH) // MS
+
     def __str__(self) -> str:
         """As the audit says it."""
-        reasons = self.reason or "every reason"
-        return f"review of {self.from_ms} to {self.to_ms} ms, {self.per_reason} of {reasons}"
+        what = self.reason or "each reason"
+        return f"{self.per_reason} of {what}, {self.begin.isoformat()} to {self.end.isoformat()}"
 
 
 class Text(NamedTuple):
@@ -121,7 +130,7 @@ class Review:
             await reviewed.shown(
                 connection,
                 [
-                    (one.drawn.line.record, one.drawn.reason, one.drawn.line.rules)
+                    (one.drawn.line.record, one.drawn.reason, one.drawn.line.rules, one.case)
                     for one in shown
                     if one.text is not None and one.text.unfit is None
                 ],
@@ -153,13 +162,15 @@ class Review:
             raise UnavailableError(f"another {act}", BUSY_S)
         result = "refused"
         try:
-            async with turns, asyncio.timeout(WITHIN_S):
+            async with turns, asyncio.timeout(WITHIN_S) as bound:
                 yield
             result = "done"
         except TimeoutError as error:
             result = "away"
-            raise UnavailableError("Kafka") from error
-        except UnavailableError:
+            if bound.expired():
+                raise UnavailableError("Kafka") from error
+            raise
+        except (UnavailableError, *AWAY):
             result = "away"
             raise
         finally:
@@ -198,10 +209,11 @@ class _Act:
 
 
 async def _gathered(looking: Look, wish: Wish) -> Showing:
-    spans = await looking.spans([DROPPED], wish.from_ms, wish.to_ms + OUT_OF_ORDER_MS)
+    begin, end = wish.ms
+    spans = await looking.spans([DROPPED], begin, end + OUT_OF_ORDER_MS)
     held = sum(span.end - span.first for span in spans)
     sample = Sample(wish.per_reason, wish.reason)
-    lines = await _drawn(looking, spans, wish, sample)
+    lines = await _drawn(looking, spans, range(begin, end), sample)
     drawn, found = sample.drawn(), []
     until = time.monotonic() + TEXTS_S
     for one in drawn:
@@ -212,14 +224,14 @@ async def _gathered(looking: Look, wish: Wish) -> Showing:
     return Showing(lines, held, clipped, dict(sample.seen), found)
 
 
-async def _drawn(looking: Look, spans: Sequence[Span], wish: Wish, sample: Sample) -> int:
+async def _drawn(looking: Look, spans: Sequence[Span], time_ms: range, sample: Sample) -> int:
     """Lets the ledger's lines of that time pass by the sample; how many did."""
     lines, until = 0, time.monotonic() + LEDGER_S
     for piece in slices(spans, LINES):
         async with contextlib.aclosing(looking.scan(piece, bite=BITE)) as bites:
             async for bite in bites:
                 for _, record in bite:
-                    if wish.from_ms <= record.timestamp < wish.to_ms:
+                    if record.timestamp in time_ms:
                         with contextlib.suppress(ValueError):  # metrics sets it aside, once
                             sample.offer(record.value or b"", record.timestamp)
                 lines += len(bite)

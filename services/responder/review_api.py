@@ -10,10 +10,9 @@ from pydantic import AwareDatetime
 from services.responder import models, problems
 from services.responder.callers import Agent
 from services.responder.draw import QUOTES
-from services.responder.review import Review, Shown, Wish
+from services.responder.review import EPOCH, MS, Review, Shown, Wish
 from toog.contracts.verdicts import DroppedReason
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 GONE: Final = "Kafka does not hold this text any more: it is kept for 72 hours"
 DELETED: Final = "the author has deleted this message"
 
@@ -63,7 +62,7 @@ async def review_dropped(
     if not EPOCH <= begin < end:
         wrong = {"loc": ("query", "from"), "msg": "must be after 1970 and before `to`"}
         raise RequestValidationError([wrong])
-    showing = await review.show(agent, Wish(_ms(begin), _ms(end), per_reason, reason))
+    showing = await review.show(agent, Wish(begin, end, per_reason, reason))
     return models.Review(
         from_=begin,
         to=end,
@@ -84,10 +83,6 @@ async def revive_record(
     return models.RevivedRecord(record=done.record, case=case, already=done.already)
 
 
-def _ms(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(milliseconds=1)
-
-
 def _event(one: Shown) -> models.DroppedEvent:
     line, text = one.drawn.line, one.text
     note = text.unfit if text is not None else DELETED if one.deleted else GONE
@@ -98,7 +93,7 @@ def _event(one: Shown) -> models.DroppedEvent:
         platform=line.platform,
         surface=line.surface,
         occurred_at=line.occurred_at,
-        received_at=EPOCH + timedelta(milliseconds=one.drawn.received_ms),
+        received_at=EPOCH + one.drawn.received_ms * MS,
         text=text.text if text is not None else None,
         shortened=text is not None and text.shortened,
         author_handle=text.author_handle if text is not None else None,

@@ -486,6 +486,7 @@ async def test_a_body_that_no_reply_needs_is_refused(desk: Agents) -> None:
         {"from": "2026-11-24T21:30:00Z", "to": "2026-11-24T20:30:00Z"},
         {"to": "0001-01-01T00:00:00Z"},
         {"from": "1969-01-01T00:00:00Z"},
+        {"from": "9999-12-31T23:59:59-14:00"},
     ],
 )
 async def test_what_cannot_be_asked_is_a_sentence(desk: Agents, wrong: dict[str, Any]) -> None:

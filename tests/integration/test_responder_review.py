@@ -212,6 +212,7 @@ async def test_a_review_shows_a_sample_of_each_reason_with_its_text_and_is_audit
     )
     rows = await desk.audit()
     assert [(row["agent"], row["act"]) for row in rows] == [("els", "review")] * 2
+    assert rows[0]["why"].startswith(f"2 of each reason, {BEGIN.isoformat()} to ")
     assert rows[0]["records"] == [event["record"] for event in shown["events"]]
     assert {reason for reason, *_ in (await desk.reviewed()).values()} == set(by_reason)
     for row in await desk.pool.fetch("SELECT r::text AS line FROM responder.reviewed AS r"):
@@ -483,6 +484,19 @@ async def test_both_balances_stay_0_and_metrics_tell_how_much_was_dropped_wrongl
         'toog_responder_false_drop_ratio{reason="not_addressed"}': pytest.approx(2 / 3),
         "toog_responder_revived_unseen_total": 1,
     }
+
+
+async def test_what_stands_at_the_desk_already_asks_for_no_judgement(desk: Desk) -> None:
+    asked = said("1", text="@stadpoldem is de Meir dicht?", mentions=(US,))
+    await desk.hear(asked, at_ms=AT)
+    await desk.dropped(edited(asked, "laat maar", "2"), aside("2"), room=True)
+    await desk.settled()
+
+    shown = {event["text"]: event["case"] for event in (await desk.review())["events"]}
+
+    (case,) = await desk.pool.fetchval("SELECT array_agg(id) FROM responder.cases")
+    assert shown == {"laat maar": case, "wat een avond 2": None}
+    assert len(await desk.reviewed()) == 1
 
 
 async def test_what_was_shown_longer_ago_than_7_days_is_in_no_ratio(desk: Desk) -> None:

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from services.responder.store import Connection, Pool
 
 
-async def shown(connection: Connection, rows: Sequence[tuple[str, str, str]]) -> None:
-    """These (record, reason, rules) were shown with their text; the first time counts."""
+async def shown(connection: Connection, rows: Sequence[tuple[str, str, str, str | None]]) -> None:
+    """These (record, reason, rules, case) were shown with their text; the first time counts.
+
+    What stands in a case already asks for no judgement: it counts only where it was revived.
+    """
     if rows:
         await connection.execute(
             """
             INSERT INTO responder.reviewed AS r (record, reason, rules, shown_at)
             SELECT record, reason, rules, clock_timestamp()
-            FROM unnest($1::text[], $2::text[], $3::text[]) AS u (record, reason, rules)
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+                AS u (record, reason, rules, case_id)
+            WHERE case_id IS NULL
+                OR EXISTS (SELECT FROM responder.reviewed AS q WHERE q.record = u.record)
             ORDER BY record
             ON CONFLICT (record) DO UPDATE SET reason = excluded.reason, rules = excluded.rules,
                 shown_at = excluded.shown_at
