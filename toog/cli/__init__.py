@@ -2,7 +2,7 @@
 
 import typer
 
-from toog.cli import counting, dead, explaining, jobs, judging_again, reviving, valve
+from toog.cli import counting, dead, explaining, finding, jobs, judging_again, reviving, valve
 
 app = typer.Typer(
     help="Webcare for the social desk on broadcast nights.",
@@ -10,5 +10,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for verbs in (jobs, explaining, counting, judging_again, reviving, dead, valve):
+for verbs in (jobs, explaining, counting, finding, judging_again, reviving, dead, valve):
     app.add_typer(verbs.app)

@@ -1,4 +1,4 @@
-"""Does the count add up, and where is this post? Questions to Kafka's log."""
+"""`toog balance`: does the count add up?"""
 
 import sys
 import time

@@ -195,12 +195,14 @@ class Pointed:
     """What a link to a message names.
 
     `natives`: the platform's own id of the message, or the end of it behind a `_` or `/`.
+    `types`: what such a message can be in our event ids (post, comment, status …).
     `marks`: what stands, as a whole word, in the platform's own words about it, whatever its id is.
     """
 
     platform: str
     natives: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 class Permalinks(Protocol):

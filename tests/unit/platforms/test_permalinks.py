@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toog.platforms.base import Pointed
 from toog.platforms.permalinks import point
 
 DID = "did:plc:abcdefghijklmnopqrstuvwx"
@@ -76,7 +75,11 @@ DID = "did:plc:abcdefghijklmnopqrstuvwx"
     ],
 )  # fmt: skip
 def test_a_link_names_the_id_that_the_platform_gave(link: str, platform: str, native: str) -> None:
-    assert point(link) == Pointed(platform, (native,))
+    found = point(link)
+
+    assert found is not None
+    assert (found.platform, found.natives, found.marks) == (platform, (native,), ())
+    assert found.types
 
 
 @pytest.mark.parametrize(

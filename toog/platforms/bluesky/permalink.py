@@ -15,10 +15,14 @@ def pointed(url: SplitResult) -> Pointed | None:
     """The post by its address where the link has the DID, else by its key alone."""
     if url.scheme == "at":
         address = read_uri(f"at://{url.netloc}{url.path}")
-        return Pointed("bluesky", (f"at://{'/'.join(address)}",)) if address else None
+        return _post(f"at://{'/'.join(address)}") if address else None
     found = _POST.fullmatch(unquote(url.path)) if (url.hostname or "") in _HOSTS else None
     if found is None:
         return None
     actor, key = found.groups()
     whole = f"at://{actor}/app.bsky.feed.post/{key}" if actor.startswith("did:") else key
-    return Pointed("bluesky", (whole,))
+    return _post(whole)
+
+
+def _post(native: str) -> Pointed:
+    return Pointed("bluesky", (native,), types=("post",))

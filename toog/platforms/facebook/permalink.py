@@ -29,7 +29,7 @@ def pointed(url: SplitResult) -> Pointed | None:
     query = {name: values[0] for name, values in parse_qs(url.query).items()}
     comment = query.get("reply_comment_id") or query.get("comment_id")
     if comment is not None and comment.isdecimal():
-        return Pointed("facebook", (comment,))
+        return Pointed("facebook", (comment,), types=("comment",))
     named = query.get("story_fbid") or query.get("fbid") or query.get("v")
     for form in (_IN_PATH, _BARE):
         if named is None and (found := form.fullmatch(url.path)):
@@ -38,4 +38,4 @@ def pointed(url: SplitResult) -> Pointed | None:
         return None
     if named.startswith("pfbid"):
         return Pointed("facebook", marks=(named,))
-    return Pointed("facebook", (named,))
+    return Pointed("facebook", (named,), types=("post",))

@@ -22,4 +22,6 @@ def pointed(url: SplitResult) -> Pointed | None:
         return None
     code, comment, answer = found.groups()
     native = answer or comment
-    return Pointed("instagram", (native,)) if native else Pointed("instagram", marks=(code,))
+    if native is None:
+        return Pointed("instagram", marks=(code,))
+    return Pointed("instagram", (native,), types=("comment",))

@@ -40,5 +40,5 @@ def pointed(url: SplitResult) -> Pointed | None:
                 f"{url.netloc}/@{user}/{native}",
                 f"{url.netloc}/users/{user}/statuses/{native}",
             ]
-        return Pointed("mastodon", (native,), tuple(dict.fromkeys(marks)))
+        return Pointed("mastodon", (native,), tuple(dict.fromkeys(marks)), ("status",))
     return None

@@ -15,4 +15,4 @@ _POST: Final = re.compile(r"/(?:i/web|i|\w{1,20})/status(?:es)?/(\d{1,20})(?:/.*
 def pointed(url: SplitResult) -> Pointed | None:
     """The post, also of a link to a picture in it."""
     found = _POST.fullmatch(url.path) if (url.hostname or "") in _HOSTS else None
-    return Pointed("x", (found[1],)) if found else None
+    return Pointed("x", (found[1],), types=("post",)) if found else None
