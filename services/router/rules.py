@@ -6,6 +6,8 @@ so that the same record gets the same verdict on every reading. Pure: no clock, 
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -52,68 +54,103 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
 
 class Case(NamedTuple):
-    """One event with what it is judged by; the predicates below read as sentences on it."""
+    """What the rules ask of an event, in plain values; the predicates below read as sentences on it.
 
-    facts: Facts
-    policy: Policy
-    accounts: Accounts
+    Finite on purpose: the same few hundred cases come again all night, so that a verdict is found
+    once and then looked up.
 
-    def ours(self, id_: str | None, handle: str | None = None) -> bool:
-        """Whether this is an account of ours on the event's platform."""
-        return self.accounts.ours(self.facts.platform, id_, handle)
+    Shapes:
+        thread_control: a signal that belongs to the control of a thread.
+        answers, answers_us: it answers a message; the message that it answers is ours.
+        comments_on_post: a comment on a post itself, its own conversation; an answer to a comment
+            is in another's.
+        named: we are named in what the author wrote; or the platform says so and tells nothing
+            else. A Mastodon server calls every reply below us a mention: there the prefix says more.
+        first_in_prefix, later_in_prefix: where we stand in the reply prefix, if we do.
+        in_our_thread: the conversation began with us, and its parent is somebody else's.
+        followed: the policy follows this conversation.
+        followed_hashtag: a hashtag that the policy follows stands in it.
+        quotes, quotes_us: it quotes a message; of ours, or the platform says so and names none.
+        wordless: a comment or an answer to a story, without words or pictures.
+        only_friends: an answer that names somebody, none of us, and says nothing else.
+        bystanders_count, quotes_count: what the policy switched on for this platform.
+    """
 
-    @property
-    def answers_us(self) -> bool:
-        """The message that is answered is ours."""
-        parent = self.facts.in_reply_to
-        return parent is not None and parent.author is not None and self.ours(parent.author)
-
-    @property
-    def comments_on_post(self) -> bool:
-        """A comment on a post itself: its own conversation; an answer to a comment is in another's."""
-        return self.facts.surface in COMMENTS and self.facts.conversation == self.facts.native
-
-    @property
-    def named(self) -> bool:
-        """We are named in what the author wrote; or the platform says so and it tells nothing else.
-
-        A Mastodon server calls every reply below us a mention: there the reply prefix says more.
-        """
-        reported = self.facts.reported == "mention" and self.place_in_prefix is None
-        return reported or any(self.ours(m.id, m.handle) for m in self.facts.mentions)
-
-    @property
-    def names_others(self) -> bool:
-        """The author names somebody, and none of us."""
-        return bool(self.facts.mentions) and not self.named
-
-    @property
-    def place_in_prefix(self) -> int | None:
-        """Where we stand in the reply prefix, counted from 0."""
-        prefix = self.facts.reply_prefix
-        return next((i for i, m in enumerate(prefix) if self.ours(m.id, m.handle)), None)
-
-    @property
-    def in_our_thread(self) -> bool:
-        """The conversation began with us, and its parent is somebody else's."""
-        return self.ours(self.facts.root_author) and not self.answers_us
+    kind: Kind
+    surface: str | None
+    own: bool
+    thread_control: bool
+    answers: bool
+    answers_us: bool
+    comments_on_post: bool
+    named: bool
+    first_in_prefix: bool
+    later_in_prefix: bool
+    in_our_thread: bool
+    followed: bool
+    followed_hashtag: bool
+    quotes: bool
+    quotes_us: bool
+    wordless: bool
+    only_friends: bool
+    bystanders_count: bool
+    quotes_count: bool
 
     @property
-    def followed(self) -> bool:
-        """The policy follows this conversation."""
-        return self.facts.conversation in self.policy.conversations
+    def bystander(self) -> bool:
+        """It stands below us, and is for somebody else."""
+        return self.later_in_prefix or self.in_our_thread
 
-    @property
-    def followed_hashtag(self) -> bool:
-        """A followed hashtag stands in it."""
-        return any(tag.casefold() in self.policy.hashtags for tag in self.facts.hashtags)
 
-    @property
-    def quotes_us(self) -> bool:
-        """It quotes a message of ours, or the platform says so and names no message."""
-        if self.facts.quotes is None:
-            return self.facts.reported == "quote"
-        return self.ours(self.facts.quotes.author)
+def case_of(facts: Facts, policy: Policy, accounts: Accounts) -> Case:
+    """The event as the rules see it."""
+    platform, surface = facts.platform, facts.surface
+    parent, quoted = facts.in_reply_to, facts.quotes
+    answers_us = (
+        parent is not None and parent.author is not None and accounts.ours(platform, parent.author)
+    )
+    place = _place(facts.reply_prefix, platform, accounts) if facts.reply_prefix else None
+    named = (facts.reported == "mention" and place is None) or (
+        bool(facts.mentions) and _place(facts.mentions, platform, accounts) is not None
+    )
+    comment = surface in COMMENTS
+    return Case(
+        kind=facts.kind,
+        surface=surface,
+        own=facts.own,
+        thread_control=facts.signal in THREAD_CONTROL,
+        answers=parent is not None,
+        answers_us=answers_us,
+        comments_on_post=comment and facts.conversation == facts.native,
+        named=named,
+        first_in_prefix=place == 0,
+        later_in_prefix=bool(place),
+        in_our_thread=not answers_us and accounts.ours(platform, facts.root_author),
+        followed=facts.conversation in policy.conversations,
+        followed_hashtag=not policy.hashtags.isdisjoint(map(str.casefold, facts.hashtags)),
+        quotes=quoted is not None,
+        quotes_us=facts.reported == "quote"
+        if quoted is None
+        else accounts.ours(platform, quoted.author),
+        wordless=(comment or surface == "story_reply")
+        and not facts.media
+        and not has_words(facts.text),
+        only_friends=surface in ANSWERS
+        and bool(facts.mentions)
+        and not named
+        and not facts.media
+        and not has_own_words(facts.text, facts.mentions),
+        bystanders_count=platform in policy.switches.bystander,
+        quotes_count=platform in policy.switches.quote_of_ours,
+    )
+
+
+def _place(people: tuple[Mention, ...], platform: str, accounts: Accounts) -> int | None:
+    """Where we stand among them, counted from 0."""
+    for place, one in enumerate(people):
+        if accounts.ours(platform, one.id, one.handle):
+            return place
+    return None
 
 
 class Rule(NamedTuple):
@@ -126,82 +163,40 @@ class Rule(NamedTuple):
     emergency_wins: bool = False
 
 
-def _switched(case: Case, platforms: frozenset[str]) -> bool:
-    return case.facts.platform in platforms
-
-
-_bystander: Callable[[Case], bool] = lambda c: bool(c.place_in_prefix) or c.in_our_thread  # noqa: E731 - a row's predicate, used by two rows
-
 TABLE: Final[tuple[Rule, ...]] = (
-    Rule("context", "deletion", lambda c: c.facts.kind == "deleted"),
-    Rule("context", "thread_control", lambda c: c.facts.signal in THREAD_CONTROL),
-    Rule("dropped", "signal", lambda c: c.facts.kind == "signal"),
-    Rule(
-        "context",
-        "own_reply",
-        lambda c: (
-            c.facts.own
-            and (c.facts.surface == "dm" or (c.facts.in_reply_to is not None and not c.answers_us))
-        ),
-    ),
-    Rule("dropped", "own_post", lambda c: c.facts.own),
-    Rule("dropped", "repost", lambda c: c.facts.surface == "repost"),
-    Rule(
-        "dropped",
-        "no_words",
-        lambda c: (
-            c.facts.surface in COMMENTS | {"story_reply"}
-            and not has_words(c.facts.text)
-            and not c.facts.media
-            and not c.followed
-        ),
-        emergency_wins=True,
-    ),
-    Rule(
-        "dropped",
-        "tags_friends",
-        lambda c: (
-            c.facts.surface in ANSWERS
-            and c.names_others
-            and not has_own_words(c.facts.text, c.facts.mentions)
-            and not c.facts.media
-            and not c.followed
-        ),
-        emergency_wins=True,
-    ),
-    Rule("addressed", "story_reply", lambda c: c.facts.surface == "story_reply", "dm"),
-    Rule("addressed", "story_mention", lambda c: c.facts.surface == "story_mention", "dm"),
-    Rule("addressed", "private_message", lambda c: c.facts.surface == "dm", "dm"),
-    Rule(
-        "addressed",
-        "reply_to_us",
-        lambda c: (c.answers_us and not c.comments_on_post) or c.place_in_prefix == 0,
-        "mention",
-    ),
-    Rule("addressed", "comment", lambda c: c.facts.surface in COMMENTS, "comment"),
-    Rule("addressed", "visitor_post", lambda c: c.facts.surface == "visitor_post", "comment"),
+    Rule("context", "deletion", lambda c: c.kind == "deleted"),
+    Rule("context", "thread_control", lambda c: c.thread_control),
+    Rule("dropped", "signal", lambda c: c.kind == "signal"),
+    Rule("context", "own_reply", lambda c: c.own and (c.surface == "dm" or (c.answers and not c.answers_us))),
+    Rule("dropped", "own_post", lambda c: c.own),
+    Rule("dropped", "repost", lambda c: c.surface == "repost"),
+    Rule("dropped", "no_words", lambda c: c.wordless and not c.followed, emergency_wins=True),
+    Rule("dropped", "tags_friends", lambda c: c.only_friends and not c.followed, emergency_wins=True),
+    Rule("addressed", "story_reply", lambda c: c.surface == "story_reply", "dm"),
+    Rule("addressed", "story_mention", lambda c: c.surface == "story_mention", "dm"),
+    Rule("addressed", "private_message", lambda c: c.surface == "dm", "dm"),
+    Rule("addressed", "reply_to_us", lambda c: (c.answers_us and not c.comments_on_post) or c.first_in_prefix, "mention"),
+    Rule("addressed", "comment", lambda c: c.surface in COMMENTS, "comment"),
+    Rule("addressed", "visitor_post", lambda c: c.surface == "visitor_post", "comment"),
     Rule("addressed", "mention", lambda c: c.named, "mention"),
     Rule("addressed", "followed_conversation", lambda c: c.followed, "thread"),
-    Rule(
-        "addressed",
-        "bystander",
-        lambda c: _bystander(c) and _switched(c, c.policy.switches.bystander),
-        "thread",
-    ),
-    Rule("dropped", "bystander", _bystander, emergency_wins=True),
-    Rule(
-        "addressed",
-        "quote_of_ours",
-        lambda c: c.quotes_us and _switched(c, c.policy.switches.quote_of_ours),
-        "mention",
-    ),
+    Rule("addressed", "bystander", lambda c: c.bystander and c.bystanders_count, "thread"),
+    Rule("dropped", "bystander", lambda c: c.bystander, emergency_wins=True),
+    Rule("addressed", "quote_of_ours", lambda c: c.quotes_us and c.quotes_count, "mention"),
     Rule("dropped", "quote_of_ours", lambda c: c.quotes_us, emergency_wins=True),
-    Rule("dropped", "quote_other", lambda c: c.facts.quotes is not None, emergency_wins=True),
+    Rule("dropped", "quote_other", lambda c: c.quotes, emergency_wins=True),
     Rule("dropped", "hashtag_only", lambda c: c.followed_hashtag),
     Rule("dropped", "not_addressed", lambda _: True),
-)
+)  # fmt: skip
 
 _ROWS: Final = tuple((rule, Verdict(rule.outcome, rule.reason, rule.lane)) for rule in TABLE)
+
+
+@lru_cache(maxsize=4096)
+def _first(case: Case) -> tuple[Rule, Verdict]:
+    return next(pair for pair in _ROWS if pair[0].when(case))
+
+
 _EDIT: Final = Verdict("context", "edit")
 _BLOCKED: Final = Verdict("dropped", "blocked_author")
 
@@ -228,8 +223,7 @@ def judge(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Verdi
 
 def explain(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Explanation:
     """The same verdict, with what led to it."""
-    case = Case(facts, policy, accounts)
-    row, verdict = next(pair for pair in _ROWS if pair[0].when(case))
+    row, verdict = _first(case_of(facts, policy, accounts))
     addressed = verdict.outcome == "addressed"
     danger = None
     if door == "own" and (addressed or row.emergency_wins):
@@ -237,7 +231,7 @@ def explain(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Exp
         if danger.found:
             reason: Reason = verdict.reason if addressed else "emergency"
             return Explanation(Verdict("addressed", reason, "emergency"), row, danger)
-    if addressed and _blocked(case):
+    if addressed and _blocked(facts, policy):
         verdict = _BLOCKED
     elif addressed and verdict.reason in policy.lanes:
         verdict = Verdict("addressed", verdict.reason, policy.lanes[verdict.reason])
@@ -246,8 +240,51 @@ def explain(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Exp
     return Explanation(verdict, row, danger)
 
 
-def _blocked(case: Case) -> bool:
-    facts = case.facts
-    return facts.author is not None and case.policy.blocked(
+_SORT: Final = attrgetter(
+    "kind", "platform", "surface", "own", "signal", "reported", "hashtags",
+    "mentions", "reply_prefix", "in_reply_to", "quotes",
+)  # fmt: skip
+_SORTS: Final = 10_000
+
+
+class Verdicts:
+    """The verdicts at one door, each as `judge` gives it.
+
+    A post to nobody is judged once per sort: where it names, answers and quotes nobody, nothing
+    else of it is asked by the rules than what `_SORT` takes, the conversation and who began it.
+    """
+
+    def __init__(self, door: Door, policy: Policy, accounts: Accounts) -> None:
+        self._door: Door = door
+        self._policy = policy
+        self._accounts = accounts
+        self._known: dict[object, Verdict] = {}
+
+    def of(self, facts: Facts) -> Verdict:
+        """The verdict on one event that came through this door."""
+        known = self._known.get(_SORT(facts))
+        if known is not None and self._to_nobody(facts):
+            return known
+        found = explain(facts, self._door, self._policy, self._accounts)
+        by_sort = found.danger is None and found.row.outcome != "addressed"
+        if by_sort and _names_nobody(facts) and self._to_nobody(facts):
+            if len(self._known) >= _SORTS:
+                self._known.clear()
+            self._known[_SORT(facts)] = found.verdict
+        return found.verdict
+
+    def _to_nobody(self, facts: Facts) -> bool:
+        return facts.conversation not in self._policy.conversations and not self._accounts.ours(
+            facts.platform, facts.root_author
+        )
+
+
+def _names_nobody(facts: Facts) -> bool:
+    named = facts.mentions or facts.reply_prefix or facts.in_reply_to or facts.quotes
+    return facts.surface == "post" and not named
+
+
+def _blocked(facts: Facts, policy: Policy) -> bool:
+    return facts.author is not None and policy.blocked(
         facts.platform, facts.author.id, facts.occurred_at
     )
