@@ -94,6 +94,18 @@ async def test_every_route_but_the_description_needs_a_token_of_the_desk(desk: A
                         assert answer.headers["content-type"] == "application/problem+json"
         assert (await nobody.get("/openapi.json")).status_code == 200
     assert {route.path for route in app.routes} == {*described, "/api/v1/openapi.json"}
+    assert {path.removeprefix("/api/v1") for path in described} == {
+        "/cases",
+        "/cases/next",
+        "/cases/{case_id}",
+        "/cases/{case_id}/claim",
+        "/cases/{case_id}/close",
+        "/cases/{case_id}/release",
+        "/cases/{case_id}/replies",
+        "/replies/{reply_id}",
+        "/review",
+        "/review/{record}/revive",
+    }
 
 
 async def test_the_committed_description_is_the_one_served(desk: Agents) -> None:

@@ -278,6 +278,22 @@ async def test_of_a_long_night_only_so_many_lines_are_looked_at(
     assert len(shown["events"]) == 5
 
 
+@pytest.mark.parametrize("bound", ["LEDGER_S", "TEXTS_S"])
+async def test_a_review_that_takes_too_long_shows_what_it_has_and_says_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    await desk.hear(*noise(3), room=True, at_ms=AT)
+    await desk.dropped(*(aside(str(n)) for n in range(3)))
+    monkeypatch.setattr(review, bound, -1.0)
+    monkeypatch.setattr(review, "BITE", 1)
+
+    shown = await desk.review()
+
+    assert shown["clipped"]
+    assert shown["held"] == 6
+    assert (shown["lines"] < 6) if bound == "LEDGER_S" else (shown["events"] == [])
+
+
 async def test_a_revived_message_waits_at_the_desk_unchanged_in_lane_thread(desk: Desk) -> None:
     (record,) = await desk.dropped(aside("1"))
     await desk.review()
