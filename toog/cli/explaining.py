@@ -2,11 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toog.cli.running import fail
+
+if TYPE_CHECKING:
+    from services.router.policy import Policy
 
 app = typer.Typer()
 
@@ -60,10 +63,16 @@ app.add_typer(policy_app, name="policy")
 @policy_app.command("check")
 def policy_check(file: Annotated[Path, typer.Argument(help="the policy.toml to look at")]) -> None:
     """Say what is wrong in a policy, a sentence per mistake; exit code 2 where anything is."""
+    rules = policy_of(file).rules
+    print(f"{file} can be used; verdicts by it will carry the rules {rules}")
+
+
+def policy_of(file: Path) -> "Policy":
+    """The policy of this file; says every mistake in it and ends with exit code 2."""
     from services.router.policy import PolicyError, read_policy
 
     try:
-        policy = read_policy(file.read_text())
+        return read_policy(file.read_text())
     except OSError as error:
         fail(ValueError(f"{file} cannot be read: {error.strerror}"))
     except UnicodeDecodeError:
@@ -72,4 +81,3 @@ def policy_check(file: Annotated[Path, typer.Argument(help="the policy.toml to l
         for sentence in error.mistakes:
             sys.stderr.write(f"{file}: {sentence}\n")
         raise typer.Exit(2) from None
-    print(f"{file} can be used; verdicts by it will carry the rules {policy.rules}")

@@ -1,16 +1,15 @@
 """`toog rejudge`: a rule tried on last night before it goes live."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toog.cli.counting import Told
+from toog.cli.explaining import policy_of
 from toog.cli.running import fail, print_wide, run
 
 if TYPE_CHECKING:
-    from services.router.policy import Policy
     from toog.ops.rejudge import Report
     from toog.platforms.accounts import Accounts
 
@@ -50,7 +49,7 @@ def rejudge(  # noqa: PLR0917 - typer names each by its option, nobody passes th
     from toog.ops.rejudging import Wish
     from toog.ops.settings import Settings
 
-    rules = _policy(policy)
+    rules = policy_of(policy)
     try:
         asked = period(from_, to, now=datetime.now(UTC))
     except ValueError as error:
@@ -69,22 +68,6 @@ def rejudge(  # noqa: PLR0917 - typer names each by its option, nobody passes th
         return await judged(settings, who, wish, apply=apply, progress=Told())
 
     _print(run(work), apply=apply)
-
-
-def _policy(file: Path) -> "Policy":
-    """The policy of this file; says every mistake in it and ends with exit code 2."""
-    from services.router.policy import PolicyError, read_policy
-
-    try:
-        return read_policy(file.read_text())
-    except OSError as error:
-        fail(ValueError(f"{file} cannot be read: {error.strerror}"))
-    except UnicodeDecodeError:
-        fail(ValueError(f"{file} is no text in UTF-8"))
-    except PolicyError as error:
-        for sentence in error.mistakes:
-            sys.stderr.write(f"{file}: {sentence}\n")
-        raise typer.Exit(2) from None
 
 
 def accounts_of(file: Path | None) -> "Accounts":

@@ -1,34 +1,30 @@
 """`toog rejudge`: a policy on what has happened; what is newly addressed can be sent to the desk."""
 
 import contextlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka.structs import ConsumerRecord
 
 from services.responder.store import Pool, desk, transaction
-from toog.contracts import events
 from toog.contracts.topics import DEAD, DESK, DROPPED, EVENTS, ROOM, Topic, record_of
-from toog.contracts.verdicts import Verdict
-from toog.kit.errors import DATA_ERRORS
 from toog.kit.migrate import check_schema
 from toog.kit.postgres import open_pool
-from toog.kit.revive import once_more
 from toog.kit.settings import KafkaSettings
-from toog.kit.stream.produce import Outgoing, Producer, producer
+from toog.kit.stream.produce import producer
 from toog.kit.stream.read import Look, Span, look
 from toog.ops import audited
 from toog.ops.audited import Operator
+from toog.ops.bringing import Bringing
 from toog.ops.changes import Change, Examples
-from toog.ops.given import Given, Place
+from toog.ops.given import Given
 from toog.ops.rejudging import Bring, Rejudging, Wish
 from toog.ops.settings import Settings
 
 INTAKE: Final = (EVENTS, ROOM)
 TOLD_IN: Final = (DESK, DROPPED, DEAD)
 ASKED_AT_ONCE: Final = 5_000
-_EDIT: Final = Verdict("context", "edit")
 
 Progress = Callable[[int, int], None]
 """Told how many records were read, of how many."""
@@ -84,11 +80,9 @@ async def rejudge(
                 await audited.write(connection, who, "rejudge", sorted(shown))
             if not (apply and report.bring):
                 return report
-            async with transaction(pool) as connection:
-                told = Operator(who.name, f"--apply {report.rules}: {who.why}")
-                records = [record_of(*b.place, b.offset) for b in report.bring]
-                await audited.write(connection, told, "rejudge", records)
-            return await _sent(settings, log, who, report, progress)
+            await _noted(pool, Operator(who.name, f"--apply {report.rules}: {who.why}"), report)
+            bringing = Bringing(wish.policy, who.name, report.bring)
+            return await _sent(settings, log, bringing, report, progress)
     finally:
         await pool.close()
 
@@ -185,41 +179,25 @@ def _limits(spans: Sequence[Span], given: Given) -> list[str]:
     return said
 
 
+async def _noted(pool: Pool, who: Operator, report: Report) -> None:
+    """The audit of what will be sent: rows of a size that the database likes, all or none."""
+    records = [record_of(*one.place, one.offset) for one in report.bring]
+    async with transaction(pool) as connection:
+        for first in range(0, len(records), ASKED_AT_ONCE):
+            some = records[first : first + ASKED_AT_ONCE]
+            await audited.write(connection, who, "rejudge", some)
+
+
 async def _sent(
-    settings: KafkaSettings, log: Look, who: Operator, report: Report, progress: Progress
+    settings: KafkaSettings, log: Look, bringing: Bringing, report: Report, progress: Progress
 ) -> Report:
-    wanted: dict[Place, dict[int, Bring]] = defaultdict(dict)
-    for one in report.bring:
-        wanted[one.place][one.offset] = one
-    topics = {topic.name: topic for topic in INTAKE}
-    spans = [
-        Span(topics[name], partition, min(those), max(those) + 1, clipped=False)
-        for (name, partition), those in wanted.items()
-    ]
+    spans = bringing.spans
     sent, read, of = 0, 0, sum(span.end - span.first for span in spans)
     async with producer(settings) as out, contextlib.aclosing(log.scan(spans)) as bites:
         async for bite in bites:
-            sent += await _send(out, bite, wanted, report.rules, who.name)
+            records = bringing.records(bite)
+            await out.send(records)
+            sent += len(records)
             read += len(bite)
             progress(read, of)
     return report._replace(sent=sent, gone=len(report.bring) - sent)
-
-
-async def _send(
-    out: Producer, bite: Bite, wanted: dict[Place, dict[int, Bring]], rules: str, by: str
-) -> int:
-    records: list[Outgoing] = []
-    for topic, record in bite:
-        one = wanted[topic.name, record.partition].get(record.offset)
-        if one is None:
-            continue
-        try:
-            event = events.decode(record.value or b"")
-        except DATA_ERRORS:
-            continue  # the rules can read it and the desk cannot
-        verdict = _EDIT if one.lane is None else Verdict("addressed", "rejudged", one.lane)
-        place = record_of(topic.name, record.partition, record.offset)
-        records.append(once_more(record, place, event, verdict, rules, "rejudge", by))
-    if records:
-        await out.send(records)
-    return len(records)

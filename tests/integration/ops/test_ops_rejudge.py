@@ -64,7 +64,7 @@ async def test_without_apply_it_tells_what_would_change_and_writes_nothing(serve
     await served.hear(*noise(20), room=True, at_ms=at(90))
     await served.hear(appeal("4"), at_ms=at(4000))  # after the hour
     await served.judged()
-    before = [await served.read(topic) for topic in (DESK, DROPPED)]
+    before = [await served.ends(topic) for topic in (DESK, DROPPED)]
     block = f'[[block]]\nplatform = "x"\nid = "66"\nreason = "dreigt"\nuntil = {moment(10**7)}'
 
     told = await served.toog("rejudge", *HOUR, "--policy", follows(served, block), *WHO)
@@ -78,7 +78,7 @@ async def test_without_apply_it_tells_what_would_change_and_writes_nothing(serve
     assert "burger" not in told.out  # no author
     assert "1 would not be addressed any more: they stay at the desk" in told.out
     assert "2 newly addressed would go to the desk: run it again with --apply" in told.out
-    assert [await served.read(topic) for topic in (DESK, DROPPED)] == before
+    assert [await served.ends(topic) for topic in (DESK, DROPPED)] == before
     assert await served.audit() == [("an", "rejudge", WHO[3], sorted(heard))]
 
 
@@ -114,6 +114,8 @@ async def test_apply_sends_what_is_newly_addressed_once_and_both_balances_stay_0
     assert words[two] == (b"addressed", b"rejudged", b"emergency")
     assert {(h["ce_origin"], h["ce_by"]) for h in told.values()} == {(b"rejudge", b"an")}
     assert len({h["ce_rules"] for h in told.values()}) == 1
+    assert {h["ce_language"] for h in told.values()} == {b"nl"}
+    assert all(h["ce_kind"] for h in told.values())
     assert {r.timestamp for r in brought} == {at(60), at(62)}
     rows = await served.sql("SELECT id, lane, reason FROM responder.messages ORDER BY id")
     assert rows == [
