@@ -185,9 +185,9 @@ async def test_a_scan_that_is_closed_early_lets_others_ask(log: Log) -> None:
 async def test_a_question_during_a_scan_is_refused_after_its_time(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read, "ANSWER_WITHIN_S", 0.2)
     await log.write(range(2))
     spans = await log.spans()
+    monkeypatch.setattr(read, "ANSWER_WITHIN_S", 0.2)
     async with contextlib.aclosing(log.eye.scan(spans, bite=1)) as bites:
         async for _ in bites:
             with pytest.raises(UnavailableError):
@@ -217,3 +217,9 @@ async def test_a_broker_that_goes_away_ends_questions_and_scans(
     monkeypatch.undo()
 
     assert values(await log.read(spans)) == list(range(10))
+
+
+async def test_a_look_that_ends_at_once_ends_as_its_block_does(kafka: Kafka, prefix: str) -> None:
+    with pytest.raises(LookupError):
+        async with look(KafkaSettings(kafka=kafka.bootstrap, kafka_prefix=prefix)):
+            raise LookupError

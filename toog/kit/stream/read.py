@@ -169,6 +169,7 @@ async def look(settings: KafkaSettings) -> AsyncIterator[Look]:
     )
     try:
         await client.start()
+        await asyncio.sleep(0)  # stop() awaits tasks that it cancels: they must have begun
     except (KafkaError, OSError) as error:
         await client.stop()
         raise UnavailableError("Kafka") from error
