@@ -141,14 +141,18 @@ def _sentences(sheet: "Sheet") -> list[str]:
     drawn = sheet.drawn.balance
     said = [f"Note: {sentence}." for sentence in sheet.said]
     if drawn.conflicts:
-        said.append(f"{drawn.conflicts:,} records have differing verdicts; the highest counts.")
+        said.append(f"Differing verdicts on {_records(drawn.conflicts)}; the highest counts.")
     for hole in drawn.partitions:
         place = f"{hole.topic}:{hole.partition}"
         if hole.eaten:
-            said.append(f"{place}: retention took {hole.eaten:,} records before they were read.")
+            said.append(f"{place}: retention took {_records(hole.eaten)} before they were read.")
         if hole.holes:
             first = ", ".join(hole.missing)
-            said.append(f"{place}: {hole.holes:,} records without a verdict, the first: {first}")
+            said.append(f"{place}: {_records(hole.holes)} without a verdict, the first: {first}")
     well = "The balance is 0: every record that was read has its verdict."
     ill = f"The balance is {drawn.balance:,}: see docs/operations.md."
     return [*said, ill if drawn.balance else well]
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count:,} records"

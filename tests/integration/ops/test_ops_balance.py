@@ -4,13 +4,14 @@ import json
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from support.judged import OURS, POLICY, Night, evening, noise
 from support.ledger import Ledger, addressed, context, dropped, letter, place
 from support.verbs import toog
 
-from services.router.handlers import Judge, _facts
-from services.router.rules import judge
+from services.router.handlers import Judge
+from services.router.rules import Facts, judge
 from services.router.telemetry import RouterMetrics
 from toog.contracts import events
 from toog.contracts.topics import DESK, EVENTS, ROOM
@@ -78,7 +79,7 @@ async def test_one_verdict_that_is_lost_is_one_and_its_place_is_named(night: Nig
     assert shown.code == table.code == 1
     assert json.loads(shown.out)["missing"][0]["missing"] == [shouted[4]]
     assert json.loads(shown.out)["balance"] == 1
-    assert f"1 records without a verdict, the first: {shouted[4]}" in table.out
+    assert f"1 record without a verdict, the first: {shouted[4]}" in table.out
     assert told.drawn.balance.balance == 1  # what the first reading said of the others still stands
 
 
@@ -129,7 +130,7 @@ async def test_of_differing_verdicts_the_highest_counts_and_the_difference_too(
     )  # fmt: skip
     async with look(night.kafka) as log:
         record = await log.record(heard[1])
-        facts = _facts.decode(record.value)
+        facts = msgspec.json.decode(record.value, type=Facts)
         changed = Verdict("addressed", "mention", "mention")
         assert judge(facts, "own", POLICY, OURS) != changed
         await night.out.send([other.written(record, facts, changed)])
@@ -139,7 +140,7 @@ async def test_of_differing_verdicts_the_highest_counts_and_the_difference_too(
     drawn = sheet.drawn.balance
     assert (drawn.addressed, drawn.dropped["hashtag_only"], drawn.conflicts) == (1, 2, 1)
     assert (drawn.balance, shown.code) == (0, 0)
-    assert "1 records have differing verdicts" in shown.out
+    assert "Differing verdicts on 1 record;" in shown.out
     assert sums_up(sheet)
 
 
