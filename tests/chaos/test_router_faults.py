@@ -119,6 +119,7 @@ async def test_the_broker_restarted_under_load(
         slowest = 0.0
         for fault in (own_kafka.stop, own_kafka.kill):
             await asyncio.sleep(3)
+            await flow.send(flow.crowd.records(BURST))
             await asyncio.to_thread(fault)
             await asyncio.to_thread(own_kafka.start)
             slowest = max(slowest, await flow.caught_up())
@@ -136,15 +137,18 @@ async def test_the_broker_away_for_thirty_seconds(
         routers = await flow.routers("router-1", "router-2")
         load = asyncio.create_task(flow.load(RATE, 45))
         await asyncio.sleep(5)
-        await asyncio.to_thread(own_kafka.stop)
+        await flow.send(flow.crowd.records(3 * BURST))  # so that batches are under way
+        await asyncio.to_thread(own_kafka.kill)
         await asyncio.sleep(30)
         await asyncio.to_thread(own_kafka.start)
         caught_up = await flow.caught_up()
         await load
 
         figures = await flow.whole()
-        tell("broker away 30 s", **figures, caught_up_s=f"{caught_up:.1f}")
+        failed = sum([await router.failures() for router in routers])
+        tell("broker away 30 s", **figures, failed_batches=failed, caught_up_s=f"{caught_up:.1f}")
         assert all(router.runs for router in routers)
+        assert failed > 0, "no batch was under way when the broker went"
 
 
 async def test_one_percent_that_cannot_be_read(flow: Flow, tell: Tell) -> None:

@@ -3,19 +3,21 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
+from zlib import crc32
 
 import asyncpg
 import pytest
 from pydantic import SecretStr
-from support.crowd import expected, policy, unreadable
+from support.crowd import PRESS, expected, policy, unreadable
 from support.router import Flow
 from support.watch import Record, letters
 
 from services.responder.handlers import Intake
-from toog.contracts import activity, events
-from toog.contracts.about import NAMES as ABOUT
+from toog.contracts import about, activity, events
+from toog.contracts.events import Event
 from toog.contracts.ids import digest, partition_of
 from toog.contracts.topics import DESK, DROPPED, EVENTS, record_of
 from toog.contracts.verdicts import (
@@ -24,6 +26,8 @@ from toog.contracts.verdicts import (
     ContextReason,
     Dropped,
     DroppedReason,
+    Reason,
+    Verdict,
 )
 from toog.contracts.wire import header
 from toog.kit.postgres import open_pool
@@ -34,7 +38,6 @@ from toog.local.kafka import Kafka
 
 pytestmark = pytest.mark.timeout(90)
 
-LINE = set(Dropped.__struct_fields__)
 REASONS = {*get_args(AddressedReason), *get_args(ContextReason), *get_args(DroppedReason)}
 
 
@@ -96,63 +99,86 @@ async def test_a_killed_router_loses_nothing_and_the_desk_opens_each_case_once(
     assert len(opened) == len(set(opened)) == cases
 
 
-def added(record: Record, source: Record) -> dict[str, str]:
-    """What the router put behind the headers of the intake record."""
-    assert tuple(record.headers[: len(source.headers)]) == tuple(source.headers)
-    return {name: value.decode() for name, value in record.headers[len(source.headers) :]}
+def judged(flow: Flow, record: Record) -> tuple[str, Record, Verdict, Event]:
+    """Coordinates and record of the intake that this one tells of, with what the rules say of it."""
+    place = header(record.headers, "ce_record") or ""
+    source = flow.watch.intake[place]
+    verdict = expected(place.partition(":")[0], source.value)
+    assert verdict is not None
+    return place, source, verdict, events.decode(source.value or b"")
 
 
 async def test_every_verdict_stands_on_the_wire_as_the_contract_says(flow: Flow) -> None:
     (router,) = await flow.routers("router-1")
-    await flow.send([*flow.crowd.records(1_500), unreadable(3)])
+    await flow.send([*flow.crowd.records(2_000), unreadable(3)])
     await flow.whole()
-    seen = set()
+    reasons = {at_the_desk(flow, record) for record in flow.watch.of(DESK)}
+    reasons |= {in_the_ledger(flow, record) for record in flow.watch.of(DROPPED)}
 
-    for record in flow.watch.of(DESK):
-        place = header(record.headers, "ce_record") or ""
-        source = flow.watch.intake[place]
-        verdict = expected(place.partition(":")[0], source.value)
-        assert verdict is not None
-        headers = added(record, source)
-        seen.add(verdict.reason)
-        said = {"ce_outcome": verdict.outcome, "ce_reason": verdict.reason, "ce_record": place}
-        lane = {"ce_lane": verdict.lane} if verdict.lane else {}
-        assert said | lane | {"ce_rules": policy().rules} == {
-            name: value for name, value in headers.items() if name not in ABOUT
-        }
-        assert record.key == source.key
-        assert record.value == source.value
-        assert record.timestamp == source.timestamp
-
-    for record in flow.watch.of(DROPPED):
-        place = header(record.headers, "ce_record") or ""
-        source = flow.watch.intake[place]
-        verdict = expected(place.partition(":")[0], source.value)
-        assert verdict is not None
-        event = events.decode(source.value or b"")
-        seen.add(verdict.reason)
-        line = json.loads(record.value or b"")
-        assert (
-            line.items()
-            >= {
-                "event": digest(event.id),
-                "record": place,
-                "reason": verdict.reason,
-                "rules": policy().rules,
-                "platform": event.platform,
-            }.items()
-        )
-        assert set(line) <= LINE
-        assert record.key == place.rpartition(":")[0].encode()
-        assert record.timestamp == source.timestamp
-        assert header(record.headers, "ce_id") == digest(event.id)
-        assert header(record.headers, "ce_type") == DROPPED_TYPE
-        assert header(record.headers, "ce_reason") == verdict.reason
-
-    assert seen == REASONS - {"revived", "rejudged"}
+    assert reasons == REASONS - {"revived", "rejudged"}
     (letter,) = letters(flow.watch).values()
     assert (letter.stage, letter.bytes) == ("router", unreadable(3).value)
     assert await router.leave() == 0
+
+
+def at_the_desk(flow: Flow, record: Record) -> Reason:
+    place, source, verdict, event = judged(flow, record)
+    assert (record.key, record.value, record.timestamp) == (
+        source.key,
+        source.value,
+        source.timestamp,
+    )
+    assert tuple(record.headers[: len(source.headers)]) == tuple(source.headers)
+    added = {name: value.decode() for name, value in record.headers[len(source.headers) :]}
+    lane = {"ce_lane": verdict.lane} if verdict.lane else {}
+    said = {"ce_outcome": verdict.outcome, "ce_reason": verdict.reason, "ce_record": place}
+    assert {name: value for name, value in added.items() if name not in about.NAMES} == {
+        **said,
+        **lane,
+        "ce_rules": policy().rules,
+    }
+    heard = about.heard(record.headers)
+    if verdict.outcome == "context":
+        assert heard == about.NOTHING
+        return verdict.reason
+    assert heard.kind is not None
+    assert heard.sentiment is not None
+    assert not heard.wrong
+    assert heard.language == event.language or event.language is None
+    by_press = event.author is not None and event.author.id == PRESS
+    assert heard.tag == ("press" if by_press else None)
+    return verdict.reason
+
+
+def in_the_ledger(flow: Flow, record: Record) -> Reason:
+    place, source, verdict, event = judged(flow, record)
+    line = json.loads(record.value or b"")
+    assert (
+        line.items()
+        >= {
+            "event": digest(event.id),
+            "record": place,
+            "reason": verdict.reason,
+            "rules": policy().rules,
+            "platform": event.platform,
+        }.items()
+    )
+    assert set(line) <= set(Dropped.__struct_fields__)
+    sampled = crc32(event.id.encode()) % 10 == 0 and verdict.reason not in {"signal", "own_post"}
+    assert ("sentiment" in line) == sampled
+    assert record.key == place.rpartition(":")[0].encode()
+    assert record.timestamp == source.timestamp
+    headers = {name: value.decode() for name, value in record.headers}
+    assert headers == {
+        "ce_specversion": "1.0",
+        "ce_id": digest(event.id),
+        "ce_source": "/router",
+        "ce_type": DROPPED_TYPE,
+        "ce_time": datetime.fromtimestamp(source.timestamp / 1000, UTC).isoformat(),
+        "ce_reason": verdict.reason,
+        "ce_record": place,
+    }
+    return verdict.reason
 
 
 async def test_a_series_that_stays_unreadable_is_set_aside_once_it_is_resumed(flow: Flow) -> None:

@@ -23,6 +23,7 @@ from toog.platforms.base import Heard, Parsed
 
 APPEAL: Final = "appeal-for-witnesses"
 BLOCKED: Final = "blocked-author"
+PRESS: Final = "press-account"
 POLICY: Final = (
     shipped_policy().replace(
         "followed_conversations = []", f'followed_conversations = ["{APPEAL}"]'
@@ -33,9 +34,14 @@ platform = "x"
 id = "{BLOCKED}"
 reason = "threats"
 until = 2999-01-01T00:00:00Z
+
+[[organisation]]
+platform = "x"
+id = "{PRESS}"
+tag = "press"
 """
 )
-"""What the routers are given: the shipped policy, a conversation that is followed, and a block."""
+"""What the routers are given: the shipped policy, an appeal, a block and an organisation."""
 
 ACCOUNTS: Final = "\n".join(
     f'[[account]]\nplatform = "{platform}"\nid = "{id_}"\nhandle = "{handle}"\n'
@@ -96,7 +102,7 @@ def _reason(heard: Heard) -> Reason:
 
 
 def _rare(heard: Sequence[Heard]) -> list[Heard]:
-    """What no sample is: danger among other people, a blocked author, an appeal, named friends."""
+    """What no sample is: danger among other people, a blocked author, the press, an appeal, friends."""
     by_reason = {_reason(one): one for one in heard}
     friends = (Mention("buurvrouw"), Mention("nonkel"))
     danger = "Er wordt hier nu ingebroken bij de buren, kom snel!"
@@ -112,6 +118,7 @@ def _rare(heard: Sequence[Heard]) -> list[Heard]:
         other("hashtag_only", platform="x", conversation=APPEAL, hashtags=()),
         other("comment", text="@buurvrouw @nonkel", mentions=friends),
         other("private_message", platform="x", author=Author(BLOCKED)),
+        other("private_message", platform="x", author=Author(PRESS)),
     ]
 
 
@@ -152,12 +159,13 @@ class Crowd:
         """The same event under a new id, by this citizen, received now."""
         self._told += 1
         event, now = template.event, datetime.now(UTC)
-        by_citizen = event.author is not None and not event.own and event.author.id != BLOCKED
+        author = event.author
+        by_citizen = author is not None and not event.own and author.id not in {BLOCKED, PRESS}
         varied = msgspec.structs.replace(
             event,
             id=f"{event.id}~{self._told}",
             of=f"{event.of}~{self._told}" if event.of else None,
-            author=Author(citizen, citizen) if by_citizen else event.author,
+            author=Author(citizen, citizen) if by_citizen else author,
             received_at=now,
             occurred_at=now,
         )

@@ -76,6 +76,13 @@ class Router:
                 return 0, None
             return answer.status_code, answer.json()
 
+    async def failures(self) -> int:
+        """Batches that failed and were read again, since its last start."""
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            page = (await client.get(f"{self.address}/metrics")).text
+        lines = [x for x in page.splitlines() if x.startswith("toog_consumer_failures_total")]
+        return sum(int(float(line.rpartition(" ")[2])) for line in lines)
+
     async def ready(self, within: float = 30) -> None:
         """Waits until it says that it is."""
         said: tuple[int, Any] = (0, None)
