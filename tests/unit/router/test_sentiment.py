@@ -59,6 +59,8 @@ def test_our_lines_are_many_and_varied() -> None:
         ("ours.tsv", False, 0.92, 0.9),
         ("heldout.tsv", True, 0.9, 0.85),
         ("heldout.tsv", False, 0.88, 0.85),
+        ("independent.tsv", True, 0.78, 0.7),
+        ("independent.tsv", False, 0.78, 0.7),
     ],
 )
 def test_it_agrees_with_a_reader(name: str, told: bool, right: float, tau: float) -> None:
