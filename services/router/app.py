@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import Final
 
+from services.router.about import get_ready
 from services.router.handlers import Judge
 from services.router.policy import Policy, PolicyError, read_policy, shipped_policy
 from services.router.rules import Door
@@ -82,6 +83,7 @@ def readers(
     read: Iterable[Read] = READ,
 ) -> list[Consumer]:
     """The consumers, each with a judge of its own, not yet attached to a broker."""
+    get_ready(policy)
     return [
         Consumer(
             settings=settings,

@@ -94,6 +94,12 @@ class Phrases:
         found = (self._by_key[key] for key in sorted(self._by_key.keys() & keys(said)))
         return list(dict.fromkeys(pair for pairs in found for pair in pairs))
 
+    def compile(self) -> None:
+        """Compiles every phrase and guard, which else is done when a text first may hold one."""
+        for phrase in (phrase for pairs in self._by_key.values() for _, phrase in pairs):
+            phrase.expression  # noqa: B018 - asking for it compiles it
+        self.guards  # noqa: B018 - the same
+
     @cached_property
     def guards(self) -> dict[str, re.Pattern[str]]:
         """An expression for each list of guards."""

@@ -2,26 +2,27 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from services.router.about import about, mood
 from services.router.policy import Policy
-from services.router.rules import Door, Facts, judge
+from services.router.rules import Door, Facts, Verdicts
 from services.router.telemetry import RouterMetrics
 from toog.contracts import wire
 from toog.contracts.ids import digest
 from toog.contracts.topics import DESK, DROPPED, Topic, record_of
-from toog.contracts.verdicts import DROPPED_TYPE, Dropped, Verdict, encode_dropped
+from toog.contracts.verdicts import DROPPED_REASONS, DROPPED_TYPE, Dropped, Verdict, encode_dropped
 from toog.kit.stream.consume import Rejected
 from toog.kit.stream.produce import Outgoing
 from toog.platforms.accounts import Accounts
 
 Send = Callable[[Iterable[Outgoing]], Awaitable[None]]
 
-_facts = msgspec.json.Decoder(Facts)
+decode: Final = msgspec.json.Decoder(Facts).decode
+"""The facts of an event's bytes. Raises ValueError where it is none."""
 
 
 class Judge:
@@ -37,12 +38,14 @@ class Judge:
         send: Send,
         metrics: RouterMetrics,
     ) -> None:
-        self._topic = topic
-        self._door: Door = door
         self._policy = policy
-        self._accounts = accounts
+        self._verdicts = Verdicts(door, policy, accounts)
         self._send = send
         self._metrics = metrics
+        self._places = _Places(topic.name)
+        self._headers: dict[str, wire.LineHeaders] = {
+            reason: wire.LineHeaders("/router", DROPPED_TYPE, reason) for reason in DROPPED_REASONS
+        }
 
     async def __call__(
         self, records: Sequence["ConsumerRecord[bytes, bytes]"]
@@ -50,36 +53,45 @@ class Judge:
         """Sends every verdict of the batch, confirmed; what cannot be decoded is rejected."""
         out: list[Outgoing] = []
         rejected: list[Rejected] = []
-        counts: Counter[Verdict] = Counter()
+        verdicts: list[Verdict] = []
         for record in records:
             try:
-                facts = _facts.decode(record.value or b"")
+                facts = decode(record.value or b"")
             except ValueError as error:
                 rejected.append(Rejected(record, error))
                 continue
-            verdict = judge(facts, self._door, self._policy, self._accounts)
-            counts[verdict] += 1
+            verdict = self.verdict(facts)
+            verdicts.append(verdict)
             out.append(self.written(record, facts, verdict))
         await self._send(out)
-        self._metrics.judged(counts)
+        self._metrics.judged(Counter(verdicts))
         return rejected
+
+    def verdict(self, facts: Facts) -> Verdict:
+        """Whether the desk gets it, and why."""
+        return self._verdicts.of(facts)
 
     def written(
         self, record: "ConsumerRecord[bytes, bytes]", facts: Facts, verdict: Verdict
     ) -> Outgoing:
         """The record that tells the verdict: to the desk unchanged, or a line of the ledger."""
-        coordinates = record_of(self._topic.name, record.partition, record.offset)
-        if verdict.outcome != "dropped":
-            headers = wire.verdict_headers(verdict, self._policy.rules, coordinates)
-            if verdict.outcome == "addressed":
-                headers += wire.about_headers(about(facts, self._policy))
-            return Outgoing(
-                topic=DESK,
-                key=record.key or facts.id.encode(),
-                value=record.value,
-                headers=[*record.headers, *headers],
-                timestamp_ms=record.timestamp,
-            )
+        if verdict.outcome == "dropped":
+            return self.line(facts, verdict, record.partition, record.offset, record.timestamp)
+        headers = self.headers(facts, verdict, record.partition, record.offset)
+        return Outgoing(
+            topic=DESK,
+            key=record.key or facts.id.encode(),
+            value=record.value,
+            headers=[*record.headers, *headers],
+            timestamp_ms=record.timestamp,
+        )
+
+    def line(
+        self, facts: Facts, verdict: Verdict, partition: int, offset: int, received_ms: int
+    ) -> Outgoing:
+        """The line of the ledger on a dropped event that stands at this offset."""
+        place, key = self._places[partition]
+        coordinates = f"{place}{offset}"
         hashed = digest(facts.id)
         line = Dropped(
             event=hashed,
@@ -92,15 +104,28 @@ class Judge:
             hashtags=facts.hashtags,
             sentiment=mood(facts, verdict),
         )
-        received = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-        return Outgoing(
-            topic=DROPPED,
-            key=f"{self._topic.name}:{record.partition}".encode(),
-            value=encode_dropped(line),
-            headers=[
-                *wire.cloud_event(hashed, "/router", DROPPED_TYPE, received),
-                ("ce_reason", verdict.reason.encode()),
-                ("ce_record", coordinates.encode()),
-            ],
-            timestamp_ms=record.timestamp,
-        )
+        headers = self._headers[verdict.reason].of(hashed, received_ms, coordinates)
+        return Outgoing(DROPPED, key, encode_dropped(line), headers, received_ms)
+
+    def headers(
+        self, facts: Facts, verdict: Verdict, partition: int, offset: int
+    ) -> list[tuple[str, bytes]]:
+        """What is put behind the headers of an event that the desk gets."""
+        coordinates = f"{self._places[partition][0]}{offset}"
+        headers = wire.verdict_headers(verdict, self._policy.rules, coordinates)
+        if verdict.outcome == "addressed":
+            headers += wire.about_headers(about(facts, self._policy))
+        return headers
+
+
+class _Places(dict[int, tuple[str, bytes]]):
+    """By partition of an intake topic: its coordinates up to the offset, and the ledger's key."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__()
+        self._topic = topic
+
+    def __missing__(self, partition: int) -> tuple[str, bytes]:
+        place = record_of(self._topic, partition, 0).removesuffix("0")
+        self[partition] = place, place.removesuffix(":").encode()
+        return self[partition]

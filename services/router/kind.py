@@ -87,6 +87,12 @@ def kind_of(text: str) -> MessageKind:
     return best if weights[best] >= _ENOUGH else "other"
 
 
+def compile_cues() -> None:
+    """Compiles every phrase, which else is done when a text first may hold it."""
+    for cue in (cue for cues in _cues().by_key.values() for cue in cues):
+        cue.phrase.expression  # noqa: B018 - asking for it compiles it
+
+
 def _possible(said: str, cues: _Cues) -> set[_Cue]:
     return {cue for key in cues.by_key.keys() & keys(said) for cue in cues.by_key[key]}
 

@@ -8,7 +8,7 @@ A phrase is looked for in text as `plain` makes it: there `.` and `,` stand as w
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 LONGEST: Final = 65_536
@@ -25,7 +25,6 @@ _K: Final = re.compile(
     r"|voel|zijn|zoek|denk|sta|lig|stik|maak) )"
 )
 """Flemish as written: `kzen`, `kwil` are two words."""
-_SPACE: Final = re.compile(r"\s+")
 _ITEM: Final = re.compile(r"\{(?P<list>\w+)\}|\w+\*?")
 _GAP: Final = r"(?: \w++){0,4}?"
 _KEY: Final = 4
@@ -35,12 +34,16 @@ class PhraseError(ValueError):
     """A phrase cannot be used; the text says which and why."""
 
 
+@lru_cache(maxsize=16)
 def plain(text: str) -> str:
-    """The words in small letters without accents, one space around each; `.` and `,` kept apart."""
+    """The words in small letters without accents, one space around each; `.` and `,` kept apart.
+
+    Remembered for a moment: whoever looks for danger is followed by who looks for the kind.
+    """
     said = _fold(_NOT_SAID.sub(" ", text[:LONGEST]))
-    said = _STOP.sub(" . ", _LAUGHTER.sub(" haha ", said))
+    said = _STOP.sub(" . ", said if said.isascii() else _LAUGHTER.sub(" haha ", said))
     said = _OTHER.sub(" ", _PAUSE.sub(" , ", said))
-    said = _SPACE.sub(" ", _STRETCHED.sub(lambda m: m[1], said)).strip()
+    said = " ".join(_STRETCHED.sub(lambda m: m[1], said).split())
     return _K.sub(" k ", f" {said} ")
 
 
