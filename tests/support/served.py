@@ -11,6 +11,7 @@ import httpx
 from aiokafka.structs import ConsumerRecord
 from pydantic import SecretStr
 
+from services.metrics import audit
 from services.metrics.offsets import Offsets
 from services.responder.app import serve
 from services.responder.settings import Settings
@@ -118,6 +119,13 @@ class Served(Night):
 
     async def balance(self) -> dict[str, Any]:
         """Both lines of metrics, once they have read everything and the desk has told of it."""
+        audit.EVERY_S, before = 0.1, audit.EVERY_S  # so that a test waits for no round
+        try:
+            return await self._balance()
+        finally:
+            audit.EVERY_S = before
+
+    async def _balance(self) -> dict[str, Any]:
         async with (
             Ledger(self.settings.kafka, self.settings.kafka_prefix, self.dsn).played() as ledger,
             ledger.service(),

@@ -213,7 +213,9 @@ class _Replay:
             await fill(seen, self._settings)
             found = seen.entering(found)
         made = replaying.entering(found, what, traceparent(None))
-        read = f"{len(found.heard)} events read and written to the intake"
+        count = len(found.heard)
+        events = "1 event" if count == 1 else f"{count} events"
+        read = f"{events} read and written to the intake" if count else "read: nothing enters"
         if found.unreadable:
             left = f"{len(found.unreadable)} pieces of it stay unreadable"
             return made, Done(record, f"{read}, {left}", well=False)

@@ -31,6 +31,9 @@ def moment(seconds: int) -> str:
 HOUR = ("--from", moment(0), "--to", moment(3600))
 
 
+pytestmark = pytest.mark.timeout(60)  # several verbs and services, a process each
+
+
 @pytest.fixture
 async def served(kafka: Kafka, prefix: str, database: str, tmp_path: Path) -> AsyncIterator[Served]:
     async with Served(kafka.bootstrap, prefix, database, tmp_path).open() as opened:
@@ -213,3 +216,18 @@ async def test_a_wrong_policy_time_account_or_nobody_is_a_sentence_each(served: 
     assert "none.toml" in ours.err
     assert "--operator NAME" in anonymous.err
     assert await served.audit() == []
+
+
+async def test_without_database_or_kafka_nothing_is_shown(served: Served) -> None:
+    await served.hear(appeal("1"), at_ms=at(60))
+    await served.judged()
+    words = ("rejudge", *HOUR, "--policy", follows(served), *WHO)
+    nowhere = {"TOOG_POSTGRES": "postgresql://x@127.0.0.1:1/x", "TOOG_DEPENDENCY_WAIT_S": "0"}
+
+    unaudited = await served.toog(*words, **nowhere)
+    no_log = await served.toog(*words, TOOG_KAFKA="127.0.0.1:1")
+
+    assert (unaudited.code, unaudited.out) == (2, "")
+    assert "PostgreSQL does not answer" in unaudited.err
+    assert (no_log.code, no_log.out) == (2, "")
+    assert "Kafka is not available now" in no_log.err
