@@ -1,6 +1,7 @@
 """How a verb runs and how it fails: one sentence on standard error, exit code 2."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -26,6 +27,9 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     from toog.local.errors import LocalError
 
     start_logs("toog", "cli", "WARNING")  # standard output carries results only
+    logging.getLogger("aiokafka").setLevel(
+        logging.CRITICAL
+    )  # a broker away is one sentence of ours
     try:
         return asyncio.run(work())
     except (StartError, LocalError, UnavailableError) as error:

@@ -60,9 +60,9 @@ async def traced(
 
     What the intake no longer holds is looked for in all that tells of it. Raises UnavailableError.
     """
-    committed = await committed_offsets(settings)
     search = Search(what)
     async with look(settings) as log:
+        committed = await committed_offsets(settings)
         if what.record is None:
             heard = await _in_intake(log, search, progress)
             wanted = frozenset(one.record for one in heard)

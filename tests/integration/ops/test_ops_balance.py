@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 from support.judged import OURS, POLICY, Night, evening, noise
-from support.ledger import Ledger, addressed, context, dropped, letter, place
+from support.ledger import Ledger, addressed, context, dropped, letter, place, written
 from support.verbs import toog
 
 from services.router.handlers import Judge
 from services.router.rules import Facts, judge
 from services.router.telemetry import RouterMetrics
 from toog.contracts import events
-from toog.contracts.topics import DESK, EVENTS, ROOM
+from toog.contracts.topics import DESK, DROPPED, EVENTS, ROOM, record_of
 from toog.contracts.verdicts import Verdict
 from toog.kit.errors import UnavailableError
 from toog.kit.revive import REVIVED, once_more
@@ -187,6 +187,28 @@ async def test_a_time_counts_what_was_received_in_it_alone(night: Night) -> None
     assert all(map(sums_up, (whole, middle, quiet, nothing, clipped)))
 
 
+async def test_verdicts_that_retention_took_are_called_so(night: Night) -> None:
+    await night.hear(*noise(5))
+    await night.judged()
+    ends = await night.ends(DROPPED)
+    number = ends.index(5)
+    await night.expired(record_of(DROPPED.name, number, 3))
+    sheet = await balance(night.kafka)
+
+    assert sheet.drawn.balance.balance == 3
+    assert "may only have lost its verdict to retention" in sheet.said[0]
+
+
+async def test_a_verdict_record_that_nobody_can_read_is_told(night: Night) -> None:
+    await night.hear(*noise(2))
+    await night.judged()
+    await night.out.send([written(DROPPED, b"{}"), written(DESK, b"{}")])
+    sheet = await balance(night.kafka)
+
+    assert sheet.drawn.balance.balance == 0
+    assert sheet.said == ["2 records of the verdict topics cannot be read"]
+
+
 async def test_a_time_sees_verdicts_that_carry_an_older_time(night: Night) -> None:
     """A record that stands later than its time says, as one that is told again by a reparse."""
     begin = int(time.time() * 1000) - 3_600_000
@@ -240,7 +262,7 @@ async def test_no_broker_and_a_wrong_time_are_a_sentence_and_exit_code_2(night: 
     wrong = await toog("balance", "--from", "half past", **night.environment)
 
     assert (away.code, away.out, wrong.code, wrong.out) == (2, "", 2, "")
-    assert "Kafka is not available now" in away.err
+    assert away.err == "toog: Kafka is not available now\n"
     assert "half past is no time" in wrong.err
     with pytest.raises(UnavailableError):
         await balance(KafkaSettings(kafka="127.0.0.1:1", instance="operator"))

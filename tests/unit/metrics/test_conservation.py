@@ -168,7 +168,7 @@ def told_of(drawn: Balance) -> int:
 
 
 @pytest.mark.cpu(6.0)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(nights, st.randoms(use_true_random=False))
 def test_at_any_moment_what_was_received_is_judged_or_in_flight(
     steps: list[Step], dice: random.Random
@@ -186,7 +186,7 @@ def test_at_any_moment_what_was_received_is_judged_or_in_flight(
 
 
 @pytest.mark.cpu(6.0)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(nights)
 def test_at_rest_the_service_and_the_verb_say_the_same(steps: list[Step]) -> None:
     log = played(steps)
@@ -200,7 +200,7 @@ def test_at_rest_the_service_and_the_verb_say_the_same(steps: list[Step]) -> Non
 
 
 @pytest.mark.cpu(6.0)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(nights, st.randoms(use_true_random=False))
 def test_with_any_one_verdict_lost_it_is_exactly_one(
     steps: list[Step], dice: random.Random
