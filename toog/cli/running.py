@@ -27,9 +27,8 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     from toog.local.errors import LocalError
 
     start_logs("toog", "cli", "WARNING")  # standard output carries results only
-    logging.getLogger("aiokafka").setLevel(
-        logging.CRITICAL
-    )  # a broker away is one sentence of ours
+    # a broker that is away is one sentence of ours
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work())
     except (StartError, LocalError, UnavailableError) as error:
