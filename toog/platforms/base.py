@@ -1,7 +1,8 @@
 """What every platform folder offers, in plain values: no I/O, no clock.
 
 `incoming.py` verifies and parses, `sources.py` says what to ask next, `outgoing.py` builds the
-reply's request and reads its answer. One generic loop in a service drives them all.
+reply's request and reads its answer, `permalink.py` knows links to messages. One generic loop in a
+service drives them all.
 """
 
 from collections.abc import Mapping, Sequence
