@@ -61,6 +61,11 @@ class Router:
             self._process.kill()
             self._process.wait()
 
+    def pause(self, *, over: bool = False) -> None:
+        """SIGSTOP, or SIGCONT when it is over."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT if over else signal.SIGSTOP)
+
     async def leave(self, within: float = 20) -> int:
         """SIGTERM; its exit code."""
         assert self._process is not None
@@ -167,6 +172,23 @@ class Flow:
             sent += count
             self._unsent = due - sent
             await asyncio.sleep(0 if self._unsent else 0.05)
+
+    async def kill_in_the_middle(self, router: Router, tries: int = 30) -> None:
+        """SIGKILL between the verdicts of a batch and its commit: it is held until it stands there.
+
+        Held, what it has written stays uncommitted; what the other routers wrote does not.
+        """
+        for _ in range(tries):
+            await self.send(self.crowd.records(500))
+            router.pause()
+            await asyncio.sleep(0.1)  # the watch sees what was written
+            written = dict(self.watch.furthest)
+            await asyncio.sleep(0.1)
+            committed = await committed_offsets(self.settings)
+            if any(committed.get(place, 0) < end for place, end in written.items()):
+                break
+            router.pause(over=True)
+        router.kill()
 
     async def caught_up(self, within: float = 60) -> float:
         """Seconds from now until no event is late any more, and the crowd is not held up.

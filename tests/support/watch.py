@@ -12,7 +12,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from support.crowd import expected
 from toog.contracts import dead, verdicts
 from toog.contracts.ids import digest
-from toog.contracts.topics import DEAD, DESK, DROPPED, EVENTS, ROOM, Topic, record_of
+from toog.contracts.topics import DEAD, DESK, DROPPED, EVENTS, ROOM, Topic, parse_record, record_of
 from toog.contracts.wire import header
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.client import connection, topic_name
@@ -36,7 +36,8 @@ class Said(NamedTuple):
 class Logs:
     """Everything that was written so far; `waiting` is the intake that nothing was said of yet.
 
-    `waiting` holds receipts, `verdicts` when each was seen: seconds since 1970.
+    `waiting` holds receipts, `verdicts` when each was seen: seconds since 1970. `furthest` is the
+    offset behind the last one, per intake partition, that anything was said of.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,7 @@ class Logs:
         self.intake: dict[str, Record] = {}
         self.verdicts: dict[str, list[tuple[Said, float]]] = defaultdict(list)
         self.waiting: dict[str, float] = {}
+        self.furthest: dict[Place, int] = defaultdict(int)
 
     def take(self, topic: Topic, record: Record, now: float) -> None:
         """The next record of its partition."""
@@ -56,6 +58,8 @@ class Logs:
         elif (place := header(record.headers, "ce_record")) is not None:
             self.verdicts[place].append((said(topic, record), now))
             self.waiting.pop(place, None)
+            source, partition, offset = parse_record(place)
+            self.furthest[source, partition] = max(self.furthest[source, partition], offset + 1)
 
     @property
     def again(self) -> int:
