@@ -54,7 +54,7 @@ fix: setup ## let the machine mend style
 	@$(BIN)/ruff check --fix-only -q .
 	@$(BIN)/ruff format -q .
 
-chaos: setup ## the full-length faults of kit/stream, and a bad day of every platform (under 20 minutes)
+chaos: setup ## faults at full length: streams, several routers, a bad day of every platform (about 20 minutes)
 	@$(BIN)/python -m pytest tests/chaos --timeout 600 -p no:randomly --durations 0
 
 bench: setup ## measure what is promised of speed; prints a table and writes build/bench.json
