@@ -94,7 +94,9 @@ def compile_cues() -> None:
 
 
 def _possible(said: str, cues: _Cues) -> set[_Cue]:
-    return {cue for key in cues.by_key.keys() & keys(said) for cue in cues.by_key[key]}
+    found = keys(said)
+    lists = (cues.by_key[key] for key in cues.by_key.keys() & found)
+    return {cue for some in lists for cue in some if cue.phrase.may_stand_in(found)}
 
 
 def _asks(text: str, said: str, opener: re.Pattern[str]) -> int:
