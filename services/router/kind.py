@@ -35,16 +35,12 @@ Weights = tuple[int, ...]
 
 def kind_of(text: str) -> MessageKind:
     """The kind of an addressed message; `other` where no word or picture of it is known."""
-    counted, known = _weights(), False
-    found: list[Weights] = []
-    for feature in features(text):
-        weights = counted.get(feature)
-        if weights is not None:
-            found.append(weights)
-            known = known or not form(feature)
-    if not known:
+    counted = _weights()
+    found = [feature for feature in features(text) if feature in counted]
+    if all(map(form, found)):
         return "other"
-    sums = [sum(column) for column in zip(*found, strict=True)]
+    columns = zip(*[counted[feature] for feature in found], strict=True)
+    sums = [sum(column) for column in columns]
     return MESSAGE_KINDS[sums.index(max(sums))]
 
 
