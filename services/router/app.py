@@ -29,7 +29,7 @@ Read = tuple[Topic, str, Door, int]
 
 READ: Final[tuple[Read, ...]] = (
     (EVENTS, ROUTER_EVENTS_GROUP, "own", 2000),
-    (ROOM, ROUTER_ROOM_GROUP, "room", 500),  # small bites: a mention never waits long behind them
+    (ROOM, ROUTER_ROOM_GROUP, "room", 2000),
 )
 
 

@@ -90,9 +90,11 @@ class Phrases:
         }
 
     def possible(self, said: str) -> list[tuple[Group, Phrase]]:
-        """The phrases whose rarest word stands in it; mostly none."""
-        found = (self._by_key[key] for key in sorted(self._by_key.keys() & keys(said)))
-        return list(dict.fromkeys(pair for pairs in found for pair in pairs))
+        """The phrases whose words may all stand in it; mostly none."""
+        found = keys(said)
+        lists = (self._by_key[key] for key in sorted(self._by_key.keys() & found))
+        pairs = (pair for pairs in lists for pair in pairs if pair[1].may_stand_in(found))
+        return list(dict.fromkeys(pairs))
 
     def compile(self) -> None:
         """Compiles every phrase and guard, which else is done when a text first may hold one."""

@@ -1,5 +1,6 @@
 """Kafka in, Kafka out: intake records become desk records or lines of the ledger."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
@@ -18,6 +19,9 @@ from toog.contracts.verdicts import DROPPED_REASONS, DROPPED_TYPE, Dropped, Verd
 from toog.kit.stream.consume import Rejected
 from toog.kit.stream.produce import Outgoing
 from toog.platforms.accounts import Accounts
+
+PIECE: Final = 500
+"""After so many records others get their turn: a mention never waits long behind the room."""
 
 Send = Callable[[Iterable[Outgoing]], Awaitable[None]]
 
@@ -54,15 +58,17 @@ class Judge:
         out: list[Outgoing] = []
         rejected: list[Rejected] = []
         verdicts: list[Verdict] = []
-        for record in records:
-            try:
-                facts = decode(record.value or b"")
-            except ValueError as error:
-                rejected.append(Rejected(record, error))
-                continue
-            verdict = self.verdict(facts)
-            verdicts.append(verdict)
-            out.append(self.written(record, facts, verdict))
+        for begin in range(0, len(records), PIECE):
+            for record in records[begin : begin + PIECE]:
+                try:
+                    facts = decode(record.value or b"")
+                except ValueError as error:
+                    rejected.append(Rejected(record, error))
+                    continue
+                verdict = self.verdict(facts)
+                verdicts.append(verdict)
+                out.append(self.written(record, facts, verdict))
+            await asyncio.sleep(0)
         await self._send(out)
         self._metrics.judged(Counter(verdicts))
         return rejected
