@@ -8,6 +8,7 @@ nothing: the desk sees it beside the case. Decision 0022 tells how the counts ar
 import re
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from math import log
 from typing import Final
 
@@ -49,7 +50,7 @@ def features(text: str) -> set[str]:
     text = text[:LOOKED_AT]
     words = plain(text).split()
     found = set(words)
-    found.update(map(" ".join, zip(words, words[1:], strict=False)))
+    found.update(map(" ".join, pairwise(words)))
     for length in _STEMS:
         found.update([word[:length] + "*" for word in words if len(word) >= length])
     if words:

@@ -92,7 +92,7 @@ def test_large_and_hostile_text_has_its_time(piece: str) -> None:
 
 
 def test_only_the_beginning_is_looked_at() -> None:
-    assert kind_of("x " * LOOKED_AT + "mijn fiets is gestolen") == "other"
+    assert kind_of("zzz " * LOOKED_AT + "mijn fiets is gestolen") == "other"
 
 
 def test_the_counts_are_those_of_our_lines() -> None:
@@ -128,11 +128,15 @@ def test_naming_who_somebody_is_tells_nothing(group: str) -> None:
     hand = features("👍")
 
     assert {f for f in features(group) & _weights().keys() if not form(f)} <= hand
-    assert {f for f in _weights() if plain(group).strip() in f.split() and plain(group).strip()} == set()
+    assert {
+        f for f in _weights() if plain(group).strip() in f.split() and plain(group).strip()
+    } == set()
 
 
 def test_names_are_not_counted() -> None:
-    lines = [("incident", "nl", f"gezien bij Vandermolen aan de Lindelaan, nummer {n}") for n in "123"]
+    lines = [
+        ("incident", "nl", f"gezien bij Vandermolen aan de Lindelaan, nummer {n}") for n in "123"
+    ]
     told = counted(lines, read_silent())
 
     assert "\ngezien\t3 0 0 0 0 0\n" in told
