@@ -6,7 +6,7 @@ STAMP := .venv/.ready
 DEMO ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check fix chaos bench lock contracts clean
+.PHONY: help setup demo test test-unit check fix chaos bench lock contracts kinds clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -63,6 +63,9 @@ bench: setup ## measure what is promised of speed; prints a table and writes bui
 contracts: setup ## write schemas, openapi.json and asyncapi.json anew
 	@$(BIN)/python -m toog.contracts.generate
 	@$(BIN)/python -m services.responder.describe
+
+kinds: setup ## count the words of the labelled messages anew (services/router/kind.txt)
+	@PYTHONPATH=tests $(BIN)/python -m support.kinds
 
 lock: setup ## resolve the dependencies anew; writes no index address
 	@for out in requirements-dev.txt:"--extra dev" requirements.txt:"-c requirements-dev.txt"; do \

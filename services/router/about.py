@@ -1,6 +1,6 @@
 """What else is said of a message beside its verdict: never decides, never names a person. Pure."""
 
-from services.router.kind import compile_cues, kind_of
+from services.router.kind import kind_of
 from services.router.language import language_of
 from services.router.policy import Policy
 from services.router.rules import Facts
@@ -33,7 +33,7 @@ def mood(facts: Facts, verdict: Verdict) -> float | None:
 def get_ready(policy: Policy) -> None:
     """Reads every list and model now (0.3 s), so that no citizen's message waits for it."""
     policy.danger.compile()
-    compile_cues()
+    kind_of("goed")
     for language in (None, "nl", "fr", "en"):
         sentiment("goed", language)
     language_of("wat is er aan de hand")

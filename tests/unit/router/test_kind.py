@@ -2,28 +2,19 @@
 
 import logging
 import time
-from pathlib import Path
 
 import pytest
+from support.kinds import COUNTED, counted, read_silent, rows
 
-from services.router.kind import kind_of
-from services.router.phrases import LONGEST
+from services.router.kind import LOOKED_AT, _weights, features, form, kind_of
+from services.router.phrases import plain
 from toog.contracts.verdicts import MESSAGE_KINDS, MessageKind
-
-SAMPLES = Path(__file__).parents[2] / "samples" / "kind"
-
-Row = tuple[str, str, str]
-
-
-def rows(name: str) -> list[Row]:
-    lines = (SAMPLES / name).read_text().splitlines()[1:]
-    return [(label, language, text) for label, language, text in (x.split("\t") for x in lines)]
 
 
 def test_our_lines_are_many_and_varied() -> None:
     ours, held = rows("ours.tsv"), rows("heldout.tsv")
 
-    assert len(ours) + len(held) >= 300
+    assert len(ours) >= 2_000
     assert len(held) >= 100
     assert not {text for *_, text in ours} & {text for *_, text in held}
     for lines in (ours, held):
@@ -32,7 +23,7 @@ def test_our_lines_are_many_and_varied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "right", "recall"), [("ours.tsv", 0.96, 0.9), ("heldout.tsv", 0.88, 0.68)]
+    ("name", "right", "recall"), [("ours.tsv", 0.98, 0.95), ("heldout.tsv", 0.84, 0.7)]
 )
 def test_it_agrees_with_a_reader(name: str, right: float, recall: float) -> None:
     judged = [(label, kind_of(text)) for label, _, text in rows(name)]
@@ -56,6 +47,8 @@ def test_it_agrees_with_a_reader(name: str, right: float, recall: float) -> None
         ("other", "https://example.org/?x"),
         ("other", "wat een weer"),
         ("other", ""),
+        ("other", "привет"),
+        ("compliment", "👏👏"),
         ("other", "😂😂"),
         ("other", "???"),
         ("incident", "MIJN FIETS IS GESTOLEN!!!"),
@@ -98,8 +91,77 @@ def test_large_and_hostile_text_has_its_time(piece: str) -> None:
     assert time.process_time() - started < 1.5
 
 
-def test_more_than_a_platform_takes_is_not_looked_at() -> None:
-    assert kind_of("x " * LONGEST + "mijn fiets is gestolen") == "other"
+def test_only_the_beginning_is_looked_at() -> None:
+    assert kind_of("zzz " * LOOKED_AT + "mijn fiets is gestolen") == "other"
+
+
+def test_the_counts_are_those_of_our_lines() -> None:
+    assert counted(rows("ours.tsv"), read_silent()) == COUNTED.read_text(encoding="utf-8")
+    assert COUNTED.stat().st_size < 500_000
+
+
+GROUPS = """
+moslim moslims islamitisch islamitische islam jood joden joodse christelijk christenen katholiek katholieken atheïst
+arabisch arabier turk turken turks turkse marokkaan marokkanen marokkaanse pool poolse roemeen roma zigeuner
+allochtoon allochtone buitenlander buitenlanders zwart zwarte blank blanke wit witte vluchteling vluchtelingen
+asielzoeker migrant migranten afrikaan chinees russisch vlaming waal waalse nederlander accent hoofddoek moskee kerk
+links rechts linkse rechtse socialist liberaal nationalist communist politiek politieke conservatief burgemeester
+minister verkiezingen betoger betogers actievoerder staking
+ziek zieke depressief dement dementie gehandicapt verslaafd blind doof autist autisme psychose psychotisch verward
+zwanger gezond dik dronken zat homo homoseksueel lesbisch hetero transgender arm rijk werkloos dakloze crimineel
+criminelen schuldig verdachte boef
+musulman musulmane juif juive chrétien catholique arabe turc marocain noir noire blanc étranger étrangère réfugié
+africain flamand wallon voile mosquée église gauche droite socialiste libéral politique manifestant grève
+malade dépressif handicapé drogué aveugle sourd enceinte gros ivre alcoolique gay homosexuel lesbienne pauvre riche
+chômeur criminel criminels coupable suspect
+muslim jewish christian catholic arab turkish moroccan polish romanian black white foreigner foreigners refugee
+immigrant african mosque church leftist conservative liberal politics political protesters
+sick depressed disabled addicted blind deaf autistic pregnant fat drunk gay lesbian straight rich poor homeless
+unemployed criminal criminals guilty psychotic dementia
+jan piet tom mohamed mohammed ahmed fatima aicha youssef mehmet john mary sarah sophie marie pierre lotte emma
+🇹🇷 🇲🇦 🇧🇪 🇵🇱 🏳️‍🌈 ✝️ ☪️ ✡️ 👍🏿 🏿 🏻 ♿
+"""
+
+
+@pytest.mark.parametrize("group", GROUPS.split())
+def test_naming_who_somebody_is_tells_nothing(group: str) -> None:
+    hand = features("👍")
+
+    assert {f for f in features(group) & _weights().keys() if not form(f)} <= hand
+    assert {
+        f for f in _weights() if plain(group).strip() in f.split() and plain(group).strip()
+    } == set()
+
+
+def test_names_are_not_counted() -> None:
+    lines = [
+        ("incident", "nl", f"gezien bij Vandermolen aan de Lindelaan, nummer {n}") for n in "123"
+    ]
+    told = counted(lines, read_silent())
+
+    assert "\ngezien\t3 0 0 0 0 0\n" in told
+    assert "\naan de\t3 0 0 0 0 0\n" in told
+    assert not [line for line in told.splitlines()[2:] if "vand" in line or "lind" in line]
+
+
+def test_a_text_costs_microseconds() -> None:
+    lines = [(text * 10)[:150] for *_, text in rows("ours.tsv")[::10]]
+    kind_of("goed")
+    spent = min(_spent(lines) for _ in range(3)) / len(lines) * 1e6
+    print(f"kind: {spent:.1f} µs for 150 characters")  # noqa: T201 - the figure is to be read
+
+    assert spent < 60
+
+
+def _spent(lines: list[str]) -> float:
+    """Beside `plain`, which the look for danger has made of the same text and left remembered."""
+    spent = 0.0
+    for line in lines:
+        plain(line)
+        started = time.process_time()
+        kind_of(line)
+        spent += time.process_time() - started
+    return spent
 
 
 def test_nothing_of_the_text_is_logged(caplog: pytest.LogCaptureFixture) -> None:
