@@ -1,25 +1,24 @@
 """Whether a text tells of danger that is there now: phrases, and guards against what only sounds so.
 
-Four steps: the words in plain form; the phrases whose rarest word stands there; their places; for
-each place the guards. Time grows with the length of the text, whatever stands in it. Pure.
+Four steps: the words in plain form; sentence by sentence the phrases that stand there; their places;
+for each place the guards. Time grows with the length of the text, whatever stands in it. Pure.
 """
 
-import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from functools import cached_property
 from typing import Final, NamedTuple
 
 import msgspec
 
-from services.router.phrases import Phrase, PhraseError, any_of, keys, plain
+from services.router.lexicon import Hit, Lexicon
+from services.router.phrases import PhraseError, plain
 
 GUARDS: Final = ("fiction", "negation", "figure", "past", "general")
 _OWN: Final = "emergency_phrases"
-_SENTENCE: Final = re.compile(r" \.(?= )")
-_PAUSE: Final = re.compile(r" ,(?= )")
 _BEFORE: Final = 3
-"""Words before a phrase, and its own, in which a negation turns it round."""
+"""Words before a danger in which a negation turns it round."""
+_WINDOW: Final = 60
+"""Words of one sentence that are looked at together; who writes without full stops is cut here."""
 
 
 class Danger(NamedTuple):
@@ -78,26 +77,15 @@ class Phrases:
         """`own` are whole phrases without a group. Raises PhraseError with a sentence."""
         _check(file)
         groups = [*file.group, Group(_OWN, own)] if own else list(file.group)
-        self._by_key: dict[str, list[tuple[Group, Phrase]]] = defaultdict(list)
-        for group in groups:
-            for text in group.phrases:
-                phrase = Phrase(text, file.words)
-                for key in phrase.keys:
-                    self._by_key[key].append((group, phrase))
-        self._guards = {
-            name: tuple(Phrase(text, file.words) for text in getattr(file.guards, name))
-            for name in GuardLists.__struct_fields__
-        }
-
-    def possible(self, said: str) -> list[tuple[Group, Phrase]]:
-        """The phrases whose rarest word stands in it; mostly none."""
-        found = (self._by_key[key] for key in sorted(self._by_key.keys() & keys(said)))
-        return list(dict.fromkeys(pair for pairs in found for pair in pairs))
-
-    @cached_property
-    def guards(self) -> dict[str, re.Pattern[str]]:
-        """An expression for each list of guards."""
-        return {name: any_of(phrases) for name, phrases in self._guards.items()}
+        self.danger = Lexicon(((g, text) for g in groups for text in g.phrases), file.words)
+        self.guards = Lexicon(
+            (
+                (name, text)
+                for name in GuardLists.__struct_fields__
+                for text in getattr(file.guards, name)
+            ),
+            file.words,
+        )
 
 
 def _check(file: EmergencyFile) -> None:
@@ -114,84 +102,95 @@ def _check(file: EmergencyFile) -> None:
             )
 
 
-class _Places:
-    """Where the guards stand in one text; each list is looked up once, when first asked for."""
+class _Text:
+    """One text by its words, and where the guards stand in it, looked up when first asked for."""
 
-    def __init__(self, said: str, guards: dict[str, re.Pattern[str]]) -> None:
-        self._said = said
+    def __init__(self, text: str, guards: Lexicon[str]) -> None:
+        self.words = plain(text).split()
         self._guards = guards
-        self._found: dict[str, list[int]] = {}
-        sentences = [m.start() for m in _SENTENCE.finditer(said)]
-        pauses = [m.start() for m in _PAUSE.finditer(said)]
-        self._clauses = sorted({*sentences, *pauses, *self.of("splits")})
-        self._pasts = sorted({*sentences, *self.of("turns")})
 
-    def of(self, name: str) -> list[int]:
-        """The places of this list's phrases, in order."""
-        if name not in self._found:
-            self._found[name] = [m.start() for m in self._guards[name].finditer(self._said)]
-        return self._found[name]
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """From the first word of each to after its last; a long one is cut."""
+        stops = [n for n, word in enumerate(self.words) if word == "."]
+        edges = zip([-1, *stops], [*stops, len(self.words)], strict=True)
+        return [
+            (cut, min(cut + _WINDOW, end))
+            for before, end in edges
+            for cut in range(before + 1, end, _WINDOW)
+        ]
+
+    @cached_property
+    def found(self) -> dict[str, list[int]]:
+        """For each list of guards where its phrases begin, in order."""
+        found: dict[str, set[int]] = {name: set() for name in GuardLists.__struct_fields__}
+        for start, end in self.sentences:
+            places = self._guards.places(self.words, start, end)
+            for name, _, hits in self._guards.hits(self.words, places):
+                found[name].update(hit.start for hit in hits)
+        return {name: sorted(starts) for name, starts in found.items()}
+
+    @cached_property
+    def clauses(self) -> list[int]:
+        """Where clauses begin: at a stop, a pause or a joining word."""
+        pauses = (n for n, word in enumerate(self.words) if word in {".", ","})
+        return sorted({*pauses, *self.found["splits"]})
+
+    @cached_property
+    def pasts(self) -> list[int]:
+        """Where a past ends: at a stop, or where it turns to the present."""
+        stops = (n for n, word in enumerate(self.words) if word == ".")
+        return sorted({*stops, *self.found["turns"]})
 
     def stands(self, name: str, start: int = 0, end: int | None = None) -> bool:
         """Whether one of the list begins between these places."""
-        found = self.of(name)
+        found = self.found[name]
         first = bisect_left(found, start)
         return first < len(found) and (end is None or found[first] < end)
 
-    def clause(self, start: int, end: int) -> tuple[int, int]:
-        """From the beginning of the clause to its end."""
-        return self._around(self._clauses, start, end)
-
-    def past(self, start: int, end: int) -> tuple[int, int]:
-        """As far as a past reaches: the sentence, or to where it turns to the present."""
-        return self._around(self._pasts, start, end)
-
-    def _around(self, edges: list[int], start: int, end: int) -> tuple[int, int]:
-        before, after = bisect_right(edges, start), bisect_left(edges, end)
+    def around(self, edges: list[int], hit: Hit) -> tuple[int, int]:
+        """From the last edge before it to the first after it."""
+        before, after = bisect_right(edges, hit.start), bisect_left(edges, hit.end)
         return (
             edges[before - 1] if before else 0,
-            edges[after] if after < len(edges) else len(self._said),
+            edges[after] if after < len(edges) else len(self.words),
         )
 
-    def negated(self, start: int, end: int) -> bool:
-        """Whether a negation stands in it or shortly before, in the same clause."""
-        first = start
-        for _ in range(_BEFORE - 1):
-            first = max(self._said.rfind(" ", 0, first), 0)
-        return self.stands("negation", max(first, self.clause(start, end)[0]), end)
+    def negated(self, hit: Hit, clause: tuple[int, int]) -> bool:
+        """Whether a negation that is no part of it stands in it or shortly before."""
+        found = self.found["negation"]
+        first = bisect_left(found, max(hit.start - _BEFORE, clause[0]))
+        return any(at not in hit.taken for at in found[first : bisect_left(found, hit.end)])
 
 
 def look(text: str, phrases: Phrases) -> Danger:
     """Whether the text tells of danger now; the first phrase that no guard holds back decides."""
-    said = plain(text)
-    possible = phrases.possible(said)
-    if not possible:
-        return Danger(False)
-    places: _Places | None = None
+    said = _Text(text, phrases.guards)
     rule, held = None, dict[str, None]()
-    for group, phrase in possible:
-        for hit in phrase.expression.finditer(said):
-            places = places or _Places(said, phrases.guards)
-            guards = _holding(hit.start(), hit.end(), group, places)
-            if not guards:
-                return Danger(True, group.name)
-            rule = rule or group.name
-            held.update(dict.fromkeys(guards))
+    for start, end in said.sentences:
+        places = phrases.danger.places(said.words, start, end)
+        for group, _, hits in phrases.danger.hits(said.words, places):
+            for hit in hits:
+                guards = _holding(hit, group, said)
+                if not guards:
+                    return Danger(True, group.name)
+                rule = rule or group.name
+                held.update(dict.fromkeys(guards))
     return Danger(False, rule, tuple(held))
 
 
-def _holding(start: int, end: int, group: Group, places: _Places) -> tuple[str, ...]:
-    clause, reach = places.clause(start, end), places.past(start, end)
-    here = places.stands("here", *clause)
-    fiction = places.stands("fiction", *clause)
-    watched = places.stands("watching", *clause) and here
-    spoken_of = (places.stands("fiction") or places.stands("comment")) and not here
-    past = places.stands("past", *reach) or places.stands("tense", *clause)
+def _holding(hit: Hit, group: Group, text: _Text) -> tuple[str, ...]:
+    clause, reach = text.around(text.clauses, hit), text.around(text.pasts, hit)
+    here = text.stands("here", *clause)
+    fiction = text.stands("fiction", *clause)
+    watched = text.stands("watching", *clause) and here
+    spoken_of = (text.stands("fiction") or text.stands("comment")) and not here
+    past = text.stands("past", *reach) or text.stands("tense", *clause)
     holds = {
         "fiction": (fiction and not watched) or spoken_of,
-        "negation": places.negated(start, end),
-        "figure": places.stands("figure", *clause) or places.stands("laughter"),
-        "past": past and not places.stands("until_now", *reach),
-        "general": places.stands("general", clause[0], end),
+        "negation": text.negated(hit, clause),
+        "figure": text.stands("figure", *clause) or text.stands("laughter"),
+        "past": past and not text.stands("until_now", *reach),
+        "general": text.stands("general", clause[0], hit.end),
     }
     return tuple(name for name in GUARDS if holds[name] and name not in group.without)

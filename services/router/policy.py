@@ -2,6 +2,7 @@
 
 import tomllib
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
 
 import msgspec
@@ -34,7 +35,7 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     followed_hashtags: tuple[str, ...] = ()
     followed_conversations: frozenset[str] = frozenset()
     emergency_phrases: tuple[str, ...] = ()
-    emergency: EmergencyFile = EmergencyFile()
+    emergency: EmergencyFile | None = None
     switches: Switches = Switches()
     block: tuple[Block, ...] = ()
 
@@ -47,12 +48,14 @@ class Policy:
     """The policy in the form in which the rules ask it."""
 
     def __init__(self, file: PolicyFile, text: str) -> None:
+        """Without a table `emergency` the shipped `emergency.toml` holds. Raises PhraseError."""
         self.hashtags = frozenset(tag.lstrip("#").casefold() for tag in file.followed_hashtags)
         self.conversations = file.followed_conversations
         self.switches = file.switches
-        self.rules = f"{__version__}+{digest(text)[:8]}"
+        shipped = "" if file.emergency else shipped_emergency()
+        self.rules = f"{__version__}+{digest(text + shipped)[:8]}"
         self._blocks = {(block.platform, block.id): block.until for block in file.block}
-        self.danger = Phrases(file.emergency, file.emergency_phrases)
+        self.danger = Phrases(file.emergency or _shipped(), file.emergency_phrases)
 
     def blocked(self, platform: str, author: str, at: datetime) -> bool:
         """Whether this author was blocked at that time."""
@@ -62,6 +65,11 @@ class Policy:
     def sounds_like_danger(self, text: str) -> bool:
         """Whether the text tells of danger that is there now."""
         return look(text, self.danger).found
+
+
+@cache
+def _shipped() -> EmergencyFile:
+    return msgspec.convert(tomllib.loads(shipped_emergency()), EmergencyFile)
 
 
 def read_policy(text: str) -> Policy:
@@ -85,4 +93,14 @@ def read_policy(text: str) -> Policy:
 
 def shipped_policy() -> str:
     """The text of the policy that Toog ships."""
-    return resources.files("services.router").joinpath("policy.toml").read_text()
+    return _resource("policy.toml")
+
+
+def shipped_emergency() -> str:
+    """The text of the emergency phrases that hold where a policy has none of its own."""
+    return _resource("emergency.toml")
+
+
+@cache
+def _resource(name: str) -> str:
+    return resources.files("services.router").joinpath(name).read_text()
