@@ -5,10 +5,10 @@ which the rarest list stands there are tried. Time grows with the words, whateve
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from services.router.phrases import Part, Phrase, Step, read_phrase
+from services.router.phrases import Part, Phrase, Reader, Spelling, Step, read_phrase
 
 Tag = TypeVar("Tag")
 
@@ -26,6 +26,9 @@ class Hit(NamedTuple):
     taken: tuple[int, ...]
 
 
+Words = tuple[str, ...]
+Lists = tuple[tuple[int, Words], ...]
+"""The lists in which a word stands, each with the words that must follow it."""
 Found = Mapping[int, list[tuple[int, int]]]
 """For each list of words the places where one of them stands, in order."""
 
@@ -34,41 +37,56 @@ class Lexicon(Generic[Tag]):
     """Phrases with a tag each, and the words that lead to them."""
 
     def __init__(
-        self, phrases: Iterable[tuple[Tag, str]], lists: Mapping[str, tuple[str, ...]]
+        self,
+        phrases: Iterable[tuple[Tag, str]],
+        lists: Mapping[str, Words],
+        spelling: Spelling,
     ) -> None:
         """Raises PhraseError with a sentence."""
-        self._slots: dict[tuple[str, ...], int] = {}
-        read = [(tag, read_phrase(text, lists, self._slot)) for tag, text in phrases]
-        self._whole: dict[str, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
-        self._open: dict[str, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
-        for words, slot in self._slots.items():
-            for word in dict.fromkeys(words):
-                self._learn(word, slot)
-        self._kept: dict[str, tuple[tuple[int, tuple[str, ...]], ...]] = {}
-        self._by_key = self._keyed(read)
+        slots: dict[Words, int] = {}
+        reader = Reader(lists, spelling, lambda words: slots.setdefault(words, len(slots)))
+        read = [(tag, read_phrase(text, reader)) for tag, text in phrases]
+        words_of = list(slots)
+        self._begin: dict[str, list[tuple[int, Words]]] = defaultdict(list)
+        self._end: dict[str, list[tuple[int, Words]]] = defaultdict(list)
+        self._whole: dict[str, list[tuple[int, Words]]] = defaultdict(list)
+        self._kept: dict[str, Lists] = {}
+        self._single: dict[int, Tag] = {}
+        singles: dict[Tag, set[str]] = defaultdict(set)
+        longer: list[tuple[Tag, Phrase]] = []
+        for tag, phrase in read:
+            if (slot := _single(phrase)) is None:
+                longer.append((tag, phrase))
+            else:
+                singles[tag].update(words_of[slot])
+        for slot in sorted({s.slot for _, p in longer for s in _steps(p)}):
+            self._learn(words_of[slot], slot)
+        for number, (tag, words) in enumerate(singles.items(), len(slots)):
+            self._single[number] = tag
+            self._learn(sorted(words), number)
+        self._by_key = _keyed(longer)
 
-    def _slot(self, words: tuple[str, ...]) -> int:
-        return self._slots.setdefault(words, len(self._slots))
+    def _learn(self, terms: Iterable[str], slot: int) -> None:
+        for term in terms:
+            first, *rest = term.split()
+            into, word = self._whole, first
+            if first.startswith("*"):
+                into, word = self._end, first[1:]
+            elif first.endswith("*"):
+                into, word = self._begin, first[:-1]
+            into[word].append((slot, tuple(rest)))
 
-    def _learn(self, term: str, slot: int) -> None:
-        first, *rest = term.split()
-        if first.endswith("*"):
-            self._open[first[:-1]].append((slot, tuple(rest)))
-        else:
-            self._whole[first].append((slot, tuple(rest)))
+    def hits(self, words: Sequence[str], start: int, end: int) -> Iterator[tuple[Tag, list[Hit]]]:
+        """The tags whose phrases stand between these places, and where."""
+        found = self._places(words, start, end)
+        for slot, places in found.items():
+            if (tag := self._single.get(slot)) is not None:
+                yield tag, [Hit(a, b, (a,)) for a, b in places]
+            for tag, phrase in self._by_key.get(slot, ()):
+                if hits := _stands(phrase, words, found):
+                    yield tag, hits
 
-    @staticmethod
-    def _keyed(read: list[tuple[Tag, Phrase]]) -> dict[int, list[tuple[int, Tag, Phrase]]]:
-        """By the list that the fewest phrases need; the number keeps the order of the file."""
-        needs = [(tag, phrase, _needed(phrase)) for tag, phrase in read]
-        used = Counter(slot for _, _, need in needs for slot in need)
-        keyed: dict[int, list[tuple[int, Tag, Phrase]]] = defaultdict(list)
-        for number, (tag, phrase, need) in enumerate(needs):
-            keyed[min(need, key=lambda s: (used[s], s))].append((number, tag, phrase))
-        return keyed
-
-    def places(self, words: Sequence[str], start: int, end: int) -> Found:
-        """Where the lists' words stand between these places."""
+    def _places(self, words: Sequence[str], start: int, end: int) -> Found:
         found: dict[int, list[tuple[int, int]]] = {}
         kept = self._kept
         for at in range(start, end):
@@ -82,31 +100,41 @@ class Lexicon(Generic[Tag]):
                     found.setdefault(slot, []).append((at, stop))
         return found
 
-    def _look_up(self, word: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
-        begins = (word[:n] for n in range(1, min(len(word), _LONGEST_WORD) + 1))
-        lists = dict.fromkeys([
-            *self._whole.get(word, ()),
-            *(one for begin in begins for one in self._open.get(begin, ())),
-        ])
+    def _look_up(self, word: str) -> Lists:
+        letters = range(1, min(len(word), _LONGEST_WORD) + 1)
+        lists = dict.fromkeys(
+            (
+                *self._whole.get(word, ()),
+                *(one for n in letters for one in self._begin.get(word[:n], ())),
+                *(one for n in letters for one in self._end.get(word[-n:], ())),
+            )
+        )
         if len(self._kept) >= _KEPT:
             self._kept.clear()
         self._kept[word] = tuple(lists)
         return self._kept[word]
 
-    def hits(
-        self, words: Sequence[str], found: Found
-    ) -> Iterable[tuple[Tag, Phrase, list[Hit]]]:
-        """The phrases that stand in this sentence, in the order of the file."""
-        if not found:
-            return
-        keyed = (self._by_key.get(slot, ()) for slot in found)
-        for _, tag, phrase in sorted((one for ones in keyed for one in ones), key=_number):
-            if hits := _stands(phrase, words, found):
-                yield tag, phrase, hits
+
+def _steps(phrase: Phrase) -> Iterator[Step]:
+    for part in (phrase.head, *phrase.others, *phrase.never):
+        for way in part:
+            yield from way
 
 
-def _number(one: tuple[int, object, Phrase]) -> int:
-    return one[0]
+def _single(phrase: Phrase) -> int | None:
+    """The list of a phrase that is no more than one word, or words that follow each other."""
+    alone = not phrase.others and not phrase.never and len(phrase.head) == 1
+    return phrase.head[0][0].slot if alone and len(phrase.head[0]) == 1 else None
+
+
+def _keyed(phrases: list[tuple[Tag, Phrase]]) -> dict[int, list[tuple[Tag, Phrase]]]:
+    """By the list that the fewest phrases need."""
+    needs = [(tag, phrase, _needed(phrase)) for tag, phrase in phrases]
+    used = Counter(slot for _, _, need in needs for slot in need)
+    keyed: dict[int, list[tuple[Tag, Phrase]]] = defaultdict(list)
+    for tag, phrase, need in needs:
+        keyed[min(need, key=lambda s: (used[s], s))].append((tag, phrase))
+    return dict(keyed)
 
 
 def _needed(phrase: Phrase) -> frozenset[int]:
@@ -117,7 +145,7 @@ def _needed(phrase: Phrase) -> frozenset[int]:
     )
 
 
-def _follows(words: Sequence[str], at: int, rest: tuple[str, ...]) -> bool:
+def _follows(words: Sequence[str], at: int, rest: Words) -> bool:
     return all(
         words[at + n].startswith(word[:-1]) if word.endswith("*") else words[at + n] == word
         for n, word in enumerate(rest)
@@ -130,12 +158,8 @@ def _stands(phrase: Phrase, words: Sequence[str], found: Found) -> list[Hit]:
         return []
     for part in phrase.others:
         others = _part(part, words, found)
-        heads = [head for head in heads if any(_apart(head, other) for other in others)]
+        heads = [head for head in heads if any(o.taken[0] not in head.taken for o in others)]
     return heads
-
-
-def _apart(one: Hit, other: Hit) -> bool:
-    return other.taken[0] not in one.taken
 
 
 def _part(part: Part, words: Sequence[str], found: Found) -> list[Hit]:
@@ -144,10 +168,9 @@ def _part(part: Part, words: Sequence[str], found: Found) -> list[Hit]:
 
 def _way(way: tuple[Step, ...], words: Sequence[str], found: Found) -> list[Hit]:
     """Every place where the steps end, each with the nearest beginning."""
-    first = found.get(way[0].slot)
-    if first is None or any(step.slot not in found for step in way):
+    if any(step.slot not in found for step in way):
         return []
-    reached = {end: Hit(start, end, tuple(range(start, end))) for start, end in first}
+    reached = {b: Hit(a, b, tuple(range(a, b))) for a, b in found[way[0].slot]}
     for step in way[1:]:
         further: dict[int, Hit] = {}
         for start, end in found[step.slot]:
