@@ -8,19 +8,14 @@ Time grows with the length of the text, whatever stands in it.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Final, Literal, NamedTuple
-
-import msgspec
+from typing import Final, NamedTuple
 
 from services.router.lexicon import Hit, Lexicon
-from services.router.phrases import PhraseError, Spelling
+from services.router.phrases import Spelling
+from services.router.signs import GUARDS, Calm, EmergencyFile, Group, Guard, Marks, Sign, check
 
-Guard = Literal["fiction", "negation", "figure", "past", "general"]
-Holds = Literal["story", "comment", "text", "clause", "sentence", "before"]
-
-GUARDS: Final[tuple[Guard, ...]] = ("fiction", "negation", "figure", "past", "general")
 _OWN: Final = "emergency_phrases"
-_BEFORE: Final = 3
+_BEFORE: Final = 5
 """Words before a danger in which a negation turns it round."""
 _WINDOW: Final = 60
 """Words of one sentence that are looked at together; who writes without full stops is cut here."""
@@ -37,71 +32,13 @@ class Danger(NamedTuple):
     guards: tuple[str, ...] = ()
 
 
-class Sign(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
-    """What speaks for danger; its points count once, and as `context` only beside another's."""
-
-    name: str
-    points: int
-    words: tuple[str, ...]
-    context: bool = False
-
-
-class Group(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
-    """Phrases of one sort of danger, and the guards that do not hold them back."""
-
-    name: str
-    phrases: tuple[str, ...]
-    without: frozenset[Guard] = frozenset()
-
-
-class Calm(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
-    """What speaks against danger; takes its points once, and holds phrases back where it says.
-
-    `clause`, `sentence`, `text`: those in the same; `before`: those after it in its clause;
-    `story`: those in its clause, and in others unless these are `here`; `comment`: those not `here`.
-    """
-
-    name: str
-    guard: Guard
-    words: tuple[str, ...]
-    points: int = 0
-    holds: Holds | None = None
-
-
-class Marks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Words that say where a guard reaches."""
-
-    here: tuple[str, ...] = ()
-    watching: tuple[str, ...] = ()
-    negation: tuple[str, ...] = ()
-    until_now: tuple[str, ...] = ()
-    splits: tuple[str, ...] = ()
-    turns: tuple[str, ...] = ()
-
-
-class EmergencyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`emergency.toml`, or the table `emergency` of a policy.
-
-    `enough` points are danger; a phrase of a group gives `phrase` points, once.
-    """
-
-    enough: int = 1
-    phrase: int = 1
-    spelling: dict[str, tuple[str, ...]] = {}
-    words: dict[str, tuple[str, ...]] = {}
-    sign: tuple[Sign, ...] = ()
-    group: tuple[Group, ...] = ()
-    calm: tuple[Calm, ...] = ()
-    marks: Marks = Marks()
-
-
 class Phrases:
     """Signs, phrases and guards of a policy, in the form in which a text is looked at."""
 
     def __init__(self, file: EmergencyFile, own: tuple[str, ...] = ()) -> None:
         """`own` are whole phrases that are enough alone. Raises PhraseError with a sentence."""
-        _check(file)
-        self.enough, self.phrase = file.enough, file.phrase
+        check(file)
+        self.enough, self.phrase, self.held = file.enough, file.phrase, file.held
         self.spelling = Spelling(file.spelling)
         self.danger: Lexicon[Sign | Group] = Lexicon(_dangers(file, own), file.words, self.spelling)
         self.calm: Lexicon[Calm | str] = Lexicon(_calms(file), file.words, self.spelling)
@@ -119,21 +56,6 @@ def _calms(file: EmergencyFile) -> Iterator[tuple[Calm | str, str]]:
         yield from ((calm, text) for text in calm.words)
     for name in Marks.__struct_fields__:
         yield from ((name, text) for text in getattr(file.marks, name))
-
-
-def _check(file: EmergencyFile) -> None:
-    if file.enough < 1:
-        raise PhraseError("`enough` must be at least 1 point")
-    for kind, some in (("group", file.group), ("sign", file.sign), ("calm sign", file.calm)):
-        names = [one.name for one in some]
-        for one in some:
-            if not one.name.strip() or names.count(one.name) > 1:
-                raise PhraseError(f"the emergency {kind} `{one.name}` needs a name of its own")
-            if not (one.phrases if isinstance(one, Group) else one.words):
-                raise PhraseError(f"the emergency {kind} `{one.name}` has no phrases")
-    for weighed in (*file.sign, *file.calm):
-        if weighed.points < 0:
-            raise PhraseError(f"the points of `{weighed.name}` must not be below 0")
 
 
 class _Text:
@@ -166,7 +88,11 @@ class _Text:
     @cached_property
     def calm(self) -> list[Calm]:
         """The calm signs that stand in it."""
-        return [tag for tag in self.found if isinstance(tag, Calm)]
+        hits = (
+            self._lexicon.hits(self.words, start, end, where=False) for start, end in self.sentences
+        )
+        tags = dict.fromkeys(tag for some in hits for tag, _ in some)
+        return [tag for tag in tags if isinstance(tag, Calm)]
 
     @cached_property
     def clauses(self) -> list[int]:
@@ -227,48 +153,43 @@ class _Text:
 def look(text: str, phrases: Phrases) -> Danger:
     """Whether the text tells of danger now."""
     said = _Text(text, phrases)
-    signs, groups = dict[Sign, None](), list[tuple[Group, Hit]]()
+    signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
     for start, end in said.sentences:
-        for tag, hits in phrases.danger.hits(said.words, start, end):
+        for tag, hits in phrases.danger.hits(said.words, start, end, where=False):
             if isinstance(tag, Sign):
                 signs[tag] = None
             else:
-                groups += ((tag, hit) for hit in hits)
-    points = sum(sign.points for sign in signs)
-    own = any(group.name == _OWN for group, _ in groups)
-    if not groups and all(sign.context for sign in signs):
+                groups.setdefault(tag, []).extend(hits)
+    points = sum([sign.points for sign in signs])
+    own = any(group.name == _OWN for group in groups)
+    only_context = not groups and all([sign.context for sign in signs])
+    enough = phrases.enough * 2 if only_context else phrases.enough
+    if points + (phrases.phrase if groups else 0) < enough and not own:
         return Danger(False)
-    if not own and points + (phrases.phrase if groups else 0) < phrases.enough:
-        return Danger(False)
-    return _weighed(said, phrases, list(signs), groups)
-
-
-def _weighed(
-    said: _Text, phrases: Phrases, signs: list[Sign], groups: list[tuple[Group, Hit]]
-) -> Danger:
-    held = dict[str, None]()
-    free: Group | None = None
-    for group, hit in groups:
-        guards = [g for g in _holding(hit, said) if g not in group.without]
-        held.update(dict.fromkeys(guards))
-        if not guards:
-            free = group
-            break
+    free, held = _free(groups, said)
     if free is not None and free.name == _OWN:
         return Danger(True, _OWN)
-    points = sum(sign.points for sign in signs) + (phrases.phrase if free else 0)
-    left = points - sum(calm.points for calm in said.calm)
-    most = max(signs, key=lambda sign: sign.points, default=None)
-    first = free or (groups[0][0] if groups else most)
-    rule = first.name if first else None
-    if left >= phrases.enough:
-        return Danger(True, rule)
-    held.update((calm.guard, None) for calm in said.calm if calm.points)
-    return Danger(False, rule, tuple(g for g in GUARDS if g in held))
+    if groups:
+        points += phrases.phrase if free else -phrases.held
+    first = free or next(iter(groups), None) or max(signs, key=lambda sign: sign.points)
+    if points - sum([calm.points for calm in said.calm]) >= enough:
+        return Danger(True, first.name)
+    held |= {calm.guard for calm in said.calm if calm.points}
+    return Danger(False, first.name, tuple(guard for guard in GUARDS if guard in held))
 
 
-def _holding(hit: Hit, said: _Text) -> list[Guard]:
-    held = {calm.guard for calm in said.calm if said.held(hit, calm)}
-    if said.negated(hit):
-        held.add("negation")
-    return [guard for guard in GUARDS if guard in held]
+def _free(groups: dict[Group, list[Hit]], said: _Text) -> tuple[Group | None, set[Guard]]:
+    """A group with a phrase that no guard holds back, one of the operator's first; and the guards."""
+    held = set[Guard]()
+    for group in sorted(groups, key=lambda group: group.name != _OWN):
+        for hit in groups[group]:
+            guards = _holding(hit, said) - group.without
+            if not guards:
+                return group, held
+            held |= guards
+    return None, held
+
+
+def _holding(hit: Hit, said: _Text) -> set[Guard]:
+    held: set[Guard] = {calm.guard for calm in said.calm if said.held(hit, calm)}
+    return held | {"negation"} if said.negated(hit) else held

@@ -6,6 +6,7 @@ which the rarest list stands there are tried. Time grows with the words, whateve
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from services.router.phrases import Part, Phrase, Reader, Spelling, Step, read_phrase
@@ -27,10 +28,28 @@ class Hit(NamedTuple):
 
 
 Words = tuple[str, ...]
-Lists = tuple[tuple[int, Words], ...]
-"""The lists in which a word stands, each with the words that must follow it."""
 Found = Mapping[int, list[tuple[int, int]]]
 """For each list of words the places where one of them stands, in order."""
+
+
+class _Lists(NamedTuple):
+    """The lists in which a word stands: alone, and by the word after it with those that follow."""
+
+    alone: frozenset[int]
+    before: Mapping[str, tuple[tuple[int, Words], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Longer(Generic[Tag]):
+    """A phrase of more than one list: the lists that must stand there, and all that it names."""
+
+    tag: Tag
+    phrase: Phrase
+    need: frozenset[int]
+    steps: frozenset[int]
+
+
+_NONE: Final = _Lists(frozenset(), {})
 
 
 class Lexicon(Generic[Tag]):
@@ -50,8 +69,7 @@ class Lexicon(Generic[Tag]):
         self._begin: dict[str, list[tuple[int, Words]]] = defaultdict(list)
         self._end: dict[str, list[tuple[int, Words]]] = defaultdict(list)
         self._whole: dict[str, list[tuple[int, Words]]] = defaultdict(list)
-        self._kept: dict[str, Lists] = {}
-        self._single: dict[int, Tag] = {}
+        self._kept: dict[str, _Lists] = {}
         singles: dict[Tag, set[str]] = defaultdict(set)
         longer: list[tuple[Tag, Phrase]] = []
         for tag, phrase in read:
@@ -61,10 +79,12 @@ class Lexicon(Generic[Tag]):
                 singles[tag].update(words_of[slot])
         for slot in sorted({s.slot for _, p in longer for s in _steps(p)}):
             self._learn(words_of[slot], slot)
+        self._single: dict[int, Tag] = {}
         for number, (tag, words) in enumerate(singles.items(), len(slots)):
             self._single[number] = tag
             self._learn(sorted(words), number)
         self._by_key = _keyed(longer)
+        self._keys, self._singles = frozenset(self._by_key), frozenset(self._single)
 
     def _learn(self, terms: Iterable[str], slot: int) -> None:
         for term in terms:
@@ -76,43 +96,68 @@ class Lexicon(Generic[Tag]):
                 into, word = self._begin, first[:-1]
             into[word].append((slot, tuple(rest)))
 
-    def hits(self, words: Sequence[str], start: int, end: int) -> Iterator[tuple[Tag, list[Hit]]]:
-        """The tags whose phrases stand between these places, and where."""
-        found = self._places(words, start, end)
-        for slot, places in found.items():
-            if (tag := self._single.get(slot)) is not None:
-                yield tag, [Hit(a, b, (a,)) for a, b in places]
-            for tag, phrase in self._by_key.get(slot, ()):
-                if hits := _stands(phrase, words, found):
-                    yield tag, hits
+    def hits(
+        self, words: Sequence[str], start: int, end: int, *, where: bool = True
+    ) -> Iterator[tuple[Tag, list[Hit]]]:
+        """The tags whose phrases stand between these places, and where.
 
-    def _places(self, words: Sequence[str], start: int, end: int) -> Found:
-        found: dict[int, list[tuple[int, int]]] = {}
+        Without `where` a list of words that stands there has no hits: its places are not looked up.
+        """
+        slots = self._slots(words, start, end)
+        tried = [
+            one for key in slots & self._keys for one in self._by_key[key] if one.need <= slots
+        ]
+        wanted = set(slots) if where else set[int]().union(*[one.steps for one in tried])
+        found = self._places(words, start, end, wanted) if wanted else {}
+        for slot in slots & self._singles:
+            yield self._single[slot], [Hit(a, b, (a,)) for a, b in found[slot]] if where else []
+        for one in tried:
+            if hits := _stands(one.phrase, words, found):
+                yield one.tag, hits
+
+    def _slots(self, words: Sequence[str], start: int, end: int) -> set[int]:
+        slots = set[int]()
         kept = self._kept
         for at in range(start, end):
-            word = words[at]
-            lists = kept.get(word)
-            if lists is None:
-                lists = self._look_up(word)
-            for slot, rest in lists:
-                stop = at + 1 + len(rest)
-                if not rest or (stop <= end and _follows(words, at + 1, rest)):
-                    found.setdefault(slot, []).append((at, stop))
+            lists = kept.get(words[at]) or self._look_up(words[at])
+            if lists is _NONE:
+                continue
+            slots |= lists.alone
+            if lists.before and at + 1 < end:
+                for slot, rest in lists.before.get(words[at + 1], ()):
+                    if not rest or _follows(words, at + 2, end, rest):
+                        slots.add(slot)
+        return slots
+
+    def _places(self, words: Sequence[str], start: int, end: int, wanted: set[int]) -> Found:
+        found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for at in range(start, end):
+            lists = self._kept.get(words[at]) or self._look_up(words[at])
+            for slot in lists.alone & wanted:
+                found[slot].append((at, at + 1))
+            if lists.before and at + 1 < end:
+                for slot, rest in lists.before.get(words[at + 1], ()):
+                    if slot in wanted and (not rest or _follows(words, at + 2, end, rest)):
+                        found[slot].append((at, at + 2 + len(rest)))
         return found
 
-    def _look_up(self, word: str) -> Lists:
+    def _look_up(self, word: str) -> _Lists:
         letters = range(1, min(len(word), _LONGEST_WORD) + 1)
-        lists = dict.fromkeys(
-            (
-                *self._whole.get(word, ()),
-                *(one for n in letters for one in self._begin.get(word[:n], ())),
-                *(one for n in letters for one in self._end.get(word[-n:], ())),
-            )
-        )
+        alone, before = set[int](), dict[str, list[tuple[int, Words]]]()
+        for slot, rest in (
+            *self._whole.get(word, ()),
+            *(one for n in letters for one in self._begin.get(word[:n], ())),
+            *(one for n in letters for one in self._end.get(word[-n:], ())),
+        ):
+            if rest:
+                before.setdefault(rest[0], []).append((slot, rest[1:]))
+            else:
+                alone.add(slot)
         if len(self._kept) >= _KEPT:
             self._kept.clear()
-        self._kept[word] = tuple(lists)
-        return self._kept[word]
+        lists = _Lists(frozenset(alone), {w: tuple(some) for w, some in before.items()})
+        self._kept[word] = lists = lists if alone or before else _NONE
+        return lists
 
 
 def _steps(phrase: Phrase) -> Iterator[Step]:
@@ -127,13 +172,16 @@ def _single(phrase: Phrase) -> int | None:
     return phrase.head[0][0].slot if alone and len(phrase.head[0]) == 1 else None
 
 
-def _keyed(phrases: list[tuple[Tag, Phrase]]) -> dict[int, list[tuple[Tag, Phrase]]]:
+def _keyed(phrases: list[tuple[Tag, Phrase]]) -> dict[int, list[_Longer[Tag]]]:
     """By the list that the fewest phrases need."""
-    needs = [(tag, phrase, _needed(phrase)) for tag, phrase in phrases]
-    used = Counter(slot for _, _, need in needs for slot in need)
-    keyed: dict[int, list[tuple[Tag, Phrase]]] = defaultdict(list)
-    for tag, phrase, need in needs:
-        keyed[min(need, key=lambda s: (used[s], s))].append((tag, phrase))
+    some = [
+        _Longer(tag, phrase, _needed(phrase), frozenset(step.slot for step in _steps(phrase)))
+        for tag, phrase in phrases
+    ]
+    used = Counter(slot for one in some for slot in one.need)
+    keyed: dict[int, list[_Longer[Tag]]] = defaultdict(list)
+    for one in some:
+        keyed[min(one.need, key=lambda s: (used[s], s))].append(one)
     return dict(keyed)
 
 
@@ -145,11 +193,8 @@ def _needed(phrase: Phrase) -> frozenset[int]:
     )
 
 
-def _follows(words: Sequence[str], at: int, rest: Words) -> bool:
-    return all(
-        words[at + n].startswith(word[:-1]) if word.endswith("*") else words[at + n] == word
-        for n, word in enumerate(rest)
-    )
+def _follows(words: Sequence[str], start: int, end: int, rest: Words) -> bool:
+    return start + len(rest) <= end and tuple(words[start : start + len(rest)]) == rest
 
 
 def _stands(phrase: Phrase, words: Sequence[str], found: Found) -> list[Hit]:

@@ -29,6 +29,8 @@ _SMILES: Final = (
 _TOKEN: Final = re.compile(
     rf"[^\W_]+|[.!;…]+|\?|\n\s*\n|[,:()\"“”«»|]|\s[-–—]+\s|[–—]|[{_LAUGHS}]+|[{_SMILES}]+"
 )
+_PICTURES: Final = "\u2100"
+"""Pictures come after it, all marks of pause before."""
 _STOPS: Final = frozenset(".!;…\n")
 _STRETCHED: Final = re.compile(r"([^\W\d])\1{2,}")
 _K: Final = re.compile(
@@ -71,7 +73,9 @@ class Spelling:
 
     def __init__(self, ways: Mapping[str, tuple[str, ...]]) -> None:
         """For each word, or words, the other ways to write it."""
-        self._one = {_fold(way): tuple(_fold(w).split()) for w, also in ways.items() for way in also}
+        self._one = {
+            _fold(way): tuple(_fold(w).split()) for w, also in ways.items() for way in also
+        }
         self._kept: dict[str, tuple[str, ...]] = {}
 
     def words(self, text: str) -> list[str]:
@@ -100,14 +104,15 @@ class Spelling:
         return tuple(w for way in both for w in self._one.get(way, (way,)))
 
 
-def _sign(token: str) -> tuple[str, ...]:
-    if token == "?":
+def _sign(mark: str) -> tuple[str, ...]:
+    first = mark[0]
+    if first == "?":
         return "?", "."
-    if token[0] in _STOPS:
+    if first in _STOPS:
         return (".",)
-    if token[0] in _LAUGHS:
+    if first in _LAUGHS:
         return ("haha",)
-    return (",",) if token[0].isspace() or ord(token[0]) < 0x2100 else ("smiley",)  # noqa: PLR2004 - pictures begin there
+    return (",",) if first.isspace() or first < _PICTURES else ("smiley",)
 
 
 def _fold(text: str) -> str:

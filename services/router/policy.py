@@ -7,8 +7,9 @@ from importlib import resources
 
 import msgspec
 
-from services.router.emergency import EmergencyFile, Phrases, look
+from services.router.emergency import Phrases, look
 from services.router.phrases import PhraseError
+from services.router.signs import EmergencyFile
 from toog import __version__
 from toog.contracts.ids import digest
 
@@ -52,10 +53,10 @@ class Policy:
         self.hashtags = frozenset(tag.lstrip("#").casefold() for tag in file.followed_hashtags)
         self.conversations = file.followed_conversations
         self.switches = file.switches
-        shipped = "" if file.emergency else shipped_emergency()
+        shipped = "" if file.emergency is not None else shipped_emergency()
         self.rules = f"{__version__}+{digest(text + shipped)[:8]}"
         self._blocks = {(block.platform, block.id): block.until for block in file.block}
-        self.danger = Phrases(file.emergency or _shipped(), file.emergency_phrases)
+        self.danger = _phrases(file)
 
     def blocked(self, platform: str, author: str, at: datetime) -> bool:
         """Whether this author was blocked at that time."""
@@ -65,6 +66,19 @@ class Policy:
     def sounds_like_danger(self, text: str) -> bool:
         """Whether the text tells of danger that is there now."""
         return look(text, self.danger).found
+
+
+def _phrases(file: PolicyFile) -> Phrases:
+    if file.emergency is not None or file.emergency_phrases:
+        return Phrases(
+            _shipped() if file.emergency is None else file.emergency, file.emergency_phrases
+        )
+    return _shipped_phrases()
+
+
+@cache
+def _shipped_phrases() -> Phrases:
+    return Phrases(_shipped())
 
 
 @cache

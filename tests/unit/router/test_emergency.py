@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.router.emergency import GUARDS, Danger, look
-from services.router.phrases import LONGEST, plain
+from services.router.emergency import Danger, look
+from services.router.phrases import LONGEST, Spelling
 from services.router.policy import Policy, PolicyError, read_policy, shipped_policy
+from services.router.signs import GUARDS
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "emergency" / "ours.tsv"
 POLICY = read_policy(shipped_policy())

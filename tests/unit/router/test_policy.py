@@ -30,4 +30,4 @@ def test_a_mistake_is_named(text: str, said: str) -> None:
 
 
 def test_without_phrases_nothing_sounds_like_danger() -> None:
-    assert not read_policy("").sounds_like_danger("er wordt ingebroken")
+    assert not read_policy("[emergency]").sounds_like_danger("er wordt ingebroken")
