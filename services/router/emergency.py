@@ -40,7 +40,12 @@ class Phrases:
         check(file)
         self.enough, self.phrase, self.held = file.enough, file.phrase, file.held
         self.spelling = Spelling(file.spelling)
-        self.danger: Lexicon[Sign | Group] = Lexicon(_dangers(file, own), file.words, self.spelling)
+        self.danger: Lexicon[Sign | Group] = Lexicon(
+            _dangers(file, own),
+            file.words,
+            self.spelling,
+            listed=lambda tag: isinstance(tag, Sign),  # of a group it is asked where it stands
+        )
         self.calm: Lexicon[Calm | str] = Lexicon(_calms(file), file.words, self.spelling)
 
 
@@ -121,7 +126,9 @@ class _Text:
         )
 
     def held(self, hit: Hit, calm: Calm) -> bool:
-        """Whether this calm sign holds back what stands there."""
+        """Whether this calm sign, where it is no part of what stands there, holds that back."""
+        if all(at in hit.taken for at in self.found[calm]):
+            return False
         clause = self.around(self.clauses, hit)
         here = self.stands("here", *clause)
         match calm.holds:
@@ -169,8 +176,10 @@ def look(text: str, phrases: Phrases) -> Danger:
     free, held = _free(groups, said)
     if free is not None and free.name == _OWN:
         return Danger(True, _OWN)
-    if groups:
-        points += phrases.phrase if free else -phrases.held
+    if free is not None:
+        points += phrases.phrase
+    elif groups:
+        points -= phrases.held
     first = free or next(iter(groups), None) or max(signs, key=lambda sign: sign.points)
     if points - sum([calm.points for calm in said.calm]) >= enough:
         return Danger(True, first.name)

@@ -5,7 +5,7 @@ which the rarest list stands there are tried. Time grows with the words, whateve
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -60,8 +60,10 @@ class Lexicon(Generic[Tag]):
         phrases: Iterable[tuple[Tag, str]],
         lists: Mapping[str, Words],
         spelling: Spelling,
+        *,
+        listed: Callable[[Tag], bool] = lambda _: True,
     ) -> None:
-        """Raises PhraseError with a sentence."""
+        """`listed`: tags whose single words are made one list. Raises PhraseError with a sentence."""
         slots: dict[Words, int] = {}
         reader = Reader(lists, spelling, lambda words: slots.setdefault(words, len(slots)))
         read = [(tag, read_phrase(text, reader)) for tag, text in phrases]
@@ -73,7 +75,7 @@ class Lexicon(Generic[Tag]):
         singles: dict[Tag, set[str]] = defaultdict(set)
         longer: list[tuple[Tag, Phrase]] = []
         for tag, phrase in read:
-            if (slot := _single(phrase)) is None:
+            if (slot := _single(phrase)) is None or not listed(tag):
                 longer.append((tag, phrase))
             else:
                 singles[tag].update(words_of[slot])
