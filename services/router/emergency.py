@@ -7,6 +7,7 @@ Time grows with the length of the text, whatever stands in it.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from copy import copy
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -35,22 +36,35 @@ class Danger(NamedTuple):
 class Phrases:
     """Signs, phrases and guards of a policy, in the form in which a text is looked at."""
 
-    def __init__(self, file: EmergencyFile, own: tuple[str, ...] = ()) -> None:
-        """`own` are whole phrases that are enough alone. Raises PhraseError with a sentence."""
+    def __init__(self, file: EmergencyFile) -> None:
+        """Raises PhraseError with a sentence."""
         check(file)
-        self.enough, self.phrase, self.held = file.enough, file.phrase, file.held
+        self.file = file
         self.spelling = Spelling(file.spelling)
         self.danger: Lexicon[Sign | Group] = Lexicon(
-            _dangers(file, own),
+            _dangers(file),
             file.words,
             self.spelling,
             listed=lambda tag: isinstance(tag, Sign),  # of a group it is asked where it stands
         )
+        self.own = self.danger
         self.calm: Lexicon[Calm | str] = Lexicon(_calms(file), file.words, self.spelling)
 
+    def beside(self, own: tuple[str, ...]) -> "Phrases":
+        """These, and whole phrases that are enough alone. Raises PhraseError with a sentence."""
+        both = copy(self)
+        group = Group(_OWN, own)
+        both.own = Lexicon(
+            ((group, text) for text in own),
+            self.file.words,
+            self.spelling,
+            listed=lambda _: False,
+        )
+        return both
 
-def _dangers(file: EmergencyFile, own: tuple[str, ...]) -> Iterator[tuple[Sign | Group, str]]:
-    for group in (*file.group, Group(_OWN, own)):
+
+def _dangers(file: EmergencyFile) -> Iterator[tuple[Sign | Group, str]]:
+    for group in file.group:
         yield from ((group, text) for text in group.phrases)
     for sign in file.sign:
         yield from ((sign, text) for text in sign.words)
@@ -159,27 +173,26 @@ class _Text:
 
 def look(text: str, phrases: Phrases) -> Danger:
     """Whether the text tells of danger now."""
-    said = _Text(text, phrases)
+    file, said = phrases.file, _Text(text, phrases)
     signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
-    for start, end in said.sentences:
-        for tag, hits in phrases.danger.hits(said.words, start, end, where=False):
-            if isinstance(tag, Sign):
-                signs[tag] = None
-            else:
-                groups.setdefault(tag, []).extend(hits)
+    for lexicon in dict.fromkeys((phrases.own, phrases.danger)):
+        for start, end in said.sentences:
+            for tag, hits in lexicon.hits(said.words, start, end, where=False):
+                if isinstance(tag, Sign):
+                    signs[tag] = None
+                else:
+                    groups.setdefault(tag, []).extend(hits)
     points = sum([sign.points for sign in signs])
-    own = any(group.name == _OWN for group in groups)
-    only_context = not groups and all([sign.context for sign in signs])
-    enough = phrases.enough * 2 if only_context else phrases.enough
-    if points + (phrases.phrase if groups else 0) < enough and not own:
+    only_context = not groups and all(sign.context for sign in signs)
+    enough = file.enough * 2 if only_context else file.enough
+    own = phrases.own is not phrases.danger and any(group.name == _OWN for group in groups)
+    if points + (file.phrase if groups else 0) < enough and not own:
         return Danger(False)
     free, held = _free(groups, said)
     if free is not None and free.name == _OWN:
         return Danger(True, _OWN)
-    if free is not None:
-        points += phrases.phrase
-    elif groups:
-        points -= phrases.held
+    if groups:
+        points += file.phrase if free else -file.held
     first = free or next(iter(groups), None) or max(signs, key=lambda sign: sign.points)
     if points - sum([calm.points for calm in said.calm]) >= enough:
         return Danger(True, first.name)

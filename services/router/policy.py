@@ -69,21 +69,13 @@ class Policy:
 
 
 def _phrases(file: PolicyFile) -> Phrases:
-    if file.emergency is not None or file.emergency_phrases:
-        return Phrases(
-            _shipped() if file.emergency is None else file.emergency, file.emergency_phrases
-        )
-    return _shipped_phrases()
+    phrases = _shipped_phrases() if file.emergency is None else Phrases(file.emergency)
+    return phrases.beside(file.emergency_phrases) if file.emergency_phrases else phrases
 
 
 @cache
 def _shipped_phrases() -> Phrases:
-    return Phrases(_shipped())
-
-
-@cache
-def _shipped() -> EmergencyFile:
-    return msgspec.convert(tomllib.loads(shipped_emergency()), EmergencyFile)
+    return Phrases(msgspec.convert(tomllib.loads(shipped_emergency()), EmergencyFile))
 
 
 def read_policy(text: str) -> Policy:

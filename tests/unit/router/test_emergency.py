@@ -175,7 +175,9 @@ def test_words_are_written_in_one_way(text: str, words: str) -> None:
 
 
 def test_words_in_any_order_stand_in_one_sentence_and_beside_nothing_unwanted() -> None:
-    policy = read_policy(GROUP + '["weg + {kin} - fiets"]\n[emergency.words]\nkin = ["zoon", "*kind"]')
+    policy = read_policy(
+        GROUP + '["weg + {kin} - fiets"]\n[emergency.words]\nkin = ["zoon", "*kind"]'
+    )
 
     assert seen("mijn kleinkind is al weg", policy) == Danger(True, "g")
     assert seen("weg is mijn zoon", policy).found
