@@ -184,7 +184,7 @@ def look(text: str, phrases: Phrases) -> Danger:
                     groups.setdefault(tag, []).extend(hits)
     points = sum([sign.points for sign in signs])
     only_context = not groups and all(sign.context for sign in signs)
-    enough = file.enough * 2 if only_context else file.enough
+    enough = max(file.context if only_context else 0, file.enough)
     own = phrases.own is not phrases.danger and any(group.name == _OWN for group in groups)
     if points + (file.phrase if groups else 0) < enough and not own:
         return Danger(False)

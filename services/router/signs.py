@@ -15,7 +15,7 @@ GUARDS: Final[tuple[Guard, ...]] = ("fiction", "negation", "figure", "past", "ge
 class Sign(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     """What speaks for danger; its points count once.
 
-    Of `context` alone, the circumstances in which danger is told, twice as much is asked.
+    Of `context` alone, the circumstances in which danger is told, more points are asked.
     """
 
     name: str
@@ -60,11 +60,12 @@ class Marks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EmergencyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`emergency.toml`, or the table `emergency` of a policy.
 
-    `enough` points are danger. A phrase of a group gives `phrase` points, once; when every one that
+    `enough` points are danger, of context alone `context`. A phrase of a group gives `phrase` points, once; when every one that
     stands there is held back, `held` points are taken.
     """
 
     enough: int = 1
+    context: int = 1
     phrase: int = 1
     held: int = 0
     spelling: dict[str, tuple[str, ...]] = {}
