@@ -187,7 +187,7 @@ def test_words_in_any_order_stand_in_one_sentence_and_beside_nothing_unwanted() 
 
 def test_points_add_up_and_calm_signs_take_them() -> None:
     policy = read_policy(
-        "[emergency]\nenough = 3\n"
+        "[emergency]\nenough = 3\ncontext = 5\n"
         '[[emergency.sign]]\nname = "heard"\npoints = 2\nwords = ["glas"]\n'
         '[[emergency.sign]]\nname = "where"\npoints = 2\ncontext = true\nwords = ["beneden"]\n'
         '[[emergency.sign]]\nname = "when"\npoints = 2\ncontext = true\nwords = ["nu"]\n'
