@@ -39,6 +39,7 @@ _K: Final = re.compile(
 )
 """Flemish as written: `kzen`, `kwil` are two words."""
 _ITEM: Final = re.compile(r"\{(?P<list>\w+)\}|\w+\*?|\*\w+|\?")
+_HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
 _NESTED: Final = 4
 _SHORTEST: Final = 2
 _KEPT: Final = 20_000
@@ -148,7 +149,7 @@ def read_phrase(text: str, reader: Reader) -> Phrase:
 
 
 def _split(text: str) -> list[str]:
-    return _fold(text).replace("'", " ").replace("’", " ").split()
+    return _HYPHEN.sub("_", _fold(text).replace("'", " ").replace("’", " ")).split()
 
 
 def _part(parts: list[str], text: str, reader: Reader) -> Part:
@@ -193,7 +194,7 @@ def _listed(
         if inner is not None and inner["list"]:
             words += _listed(inner["list"], text, lists, depth + 1)
         else:
-            words.append(" ".join(_split(word)))
+            words.append(" ".join(_split(word)).replace("_", " "))
     if not words or not all(words):
         raise PhraseError(f"the word list `{name}` is empty or holds an empty word")
     return words
