@@ -48,7 +48,7 @@ check: setup ## style, types, layers, lock hygiene
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.hygiene
 	@$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs/*.md docs/decisions toog services \
-	  --skip '*.toml,*.txt,*.json,tlds.py' --ignore-words-list 'nd,ons,toog,als,fo,te,ue,daar,hist,sie,voor,ane,sur,ende,optin'
+	  --skip '*.toml,*.txt,*.json,tlds.py' --ignore-words-list 'nd,ons,toog,als,fo,te,ue,daar,hist,sie,voor,ane,sur,ende,optin,wil'
 
 fix: setup ## let the machine mend style
 	@$(BIN)/ruff check --fix-only -q .

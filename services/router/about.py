@@ -32,7 +32,7 @@ def mood(facts: Facts, verdict: Verdict) -> float | None:
 
 def get_ready(policy: Policy) -> None:
     """Reads every list and model now (0.3 s), so that no citizen's message waits for it."""
-    policy.danger.compile()
+    policy.sounds_like_danger("goed")
     kind_of("goed")
     for language in (None, "nl", "fr", "en"):
         sentiment("goed", language)

@@ -1,29 +1,29 @@
-"""Whether a text tells of danger that is there now: phrases, and guards against what only sounds so.
+"""Whether a text tells of danger that is there now: signs give points, calm ones take them. Pure.
 
-Four steps: the words in plain form; the phrases whose rarest word stands there; their places; for
-each place the guards. Time grows with the length of the text, whatever stands in it. Pure.
+Four steps: the words, each written in one way; sentence by sentence the signs and phrases of danger;
+where they make enough points, the calm signs, which hold phrases back and take points; what is left.
+Time grows with the length of the text, whatever stands in it.
 """
 
-import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections.abc import Iterator
+from copy import copy
 from functools import cached_property
 from typing import Final, NamedTuple
 
-import msgspec
+from services.router.phrasebook import Hit, Phrasebook
+from services.router.phrases import Spelling
+from services.router.signs import GUARDS, Calm, EmergencyFile, Group, Guard, Marks, Sign, check
 
-from services.router.phrases import Phrase, PhraseError, any_of, keys, plain
-
-GUARDS: Final = ("fiction", "negation", "figure", "past", "general")
 _OWN: Final = "emergency_phrases"
-_SENTENCE: Final = re.compile(r" \.(?= )")
-_PAUSE: Final = re.compile(r" ,(?= )")
-_BEFORE: Final = 3
-"""Words before a phrase, and its own, in which a negation turns it round."""
+_BEFORE: Final = 5
+"""Words before a danger in which a negation turns it round."""
+_WINDOW: Final = 60
+"""Words of one sentence that are looked at together; who writes without full stops is cut here."""
 
 
 class Danger(NamedTuple):
-    """What a text tells: the group of phrases that stood there, and the guards that held it back.
+    """What a text tells: the sign or group that weighed most, and the guards that held it back.
 
     Found with a rule and no guards; held back with a rule and guards; or no rule at all.
     """
@@ -33,173 +33,185 @@ class Danger(NamedTuple):
     guards: tuple[str, ...] = ()
 
 
-class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Phrases of one sort of danger, and the guards that do not count for it."""
-
-    name: str
-    phrases: tuple[str, ...]
-    without: frozenset[str] = frozenset()
-
-
-class GuardLists(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Phrases that hold danger back, and those that hold a guard back.
-
-    `fiction` yields to `here` in another clause, and in the same one when somebody is `watching`;
-    `comment` is said of what is seen, so it counts as fiction unless the clause is `here`; `past` yields to `until_now`. `splits` begins a new clause, `turns` ends a past.
-    """
-
-    fiction: tuple[str, ...] = ()
-    comment: tuple[str, ...] = ()
-    watching: tuple[str, ...] = ()
-    here: tuple[str, ...] = ()
-    negation: tuple[str, ...] = ()
-    figure: tuple[str, ...] = ()
-    laughter: tuple[str, ...] = ()
-    past: tuple[str, ...] = ()
-    tense: tuple[str, ...] = ()
-    until_now: tuple[str, ...] = ()
-    general: tuple[str, ...] = ()
-    splits: tuple[str, ...] = ()
-    turns: tuple[str, ...] = ()
-
-
-class EmergencyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table `emergency` of `policy.toml`."""
-
-    words: dict[str, tuple[str, ...]] = {}
-    group: tuple[Group, ...] = ()
-    guards: GuardLists = GuardLists()
-
-
 class Phrases:
-    """The phrases and guards of a policy, in the form in which a text is looked at."""
+    """Signs, phrases and guards of a policy, in the form in which a text is looked at."""
 
-    def __init__(self, file: EmergencyFile, own: tuple[str, ...] = ()) -> None:
-        """`own` are whole phrases without a group. Raises PhraseError with a sentence."""
-        _check(file)
-        groups = [*file.group, Group(_OWN, own)] if own else list(file.group)
-        self._by_key: dict[str, list[tuple[Group, Phrase]]] = defaultdict(list)
-        for group in groups:
-            for text in group.phrases:
-                phrase = Phrase(text, file.words)
-                for key in phrase.keys:
-                    self._by_key[key].append((group, phrase))
-        self._guards = {
-            name: tuple(Phrase(text, file.words) for text in getattr(file.guards, name))
-            for name in GuardLists.__struct_fields__
-        }
+    def __init__(self, file: EmergencyFile) -> None:
+        """Raises PhraseError with a sentence."""
+        check(file)
+        self.file = file
+        self.spelling = Spelling(file.spelling)
+        self.danger: Phrasebook[Sign | Group] = Phrasebook(
+            _dangers(file),
+            file.words,
+            self.spelling,
+            listed=lambda tag: isinstance(tag, Sign),  # of a group it is asked where it stands
+        )
+        self.own = self.danger
+        self.calm: Phrasebook[Calm | str] = Phrasebook(_calms(file), file.words, self.spelling)
 
-    def possible(self, said: str) -> list[tuple[Group, Phrase]]:
-        """The phrases whose words may all stand in it; mostly none."""
-        found = keys(said)
-        lists = (self._by_key[key] for key in sorted(self._by_key.keys() & found))
-        pairs = (pair for pairs in lists for pair in pairs if pair[1].may_stand_in(found))
-        return list(dict.fromkeys(pairs))
+    def beside(self, own: tuple[str, ...]) -> "Phrases":
+        """These, and whole phrases that are enough alone. Raises PhraseError with a sentence."""
+        both = copy(self)
+        group = Group(_OWN, own)
+        both.own = Phrasebook(
+            ((group, text) for text in own),
+            self.file.words,
+            self.spelling,
+            listed=lambda _: False,
+        )
+        return both
 
-    def compile(self) -> None:
-        """Compiles every phrase and guard, which else is done when a text first may hold one."""
-        for phrase in (phrase for pairs in self._by_key.values() for _, phrase in pairs):
-            phrase.expression  # noqa: B018 - asking for it compiles it
-        self.guards  # noqa: B018 - the same
+
+def _dangers(file: EmergencyFile) -> Iterator[tuple[Sign | Group, str]]:
+    for group in file.group:
+        yield from ((group, text) for text in group.phrases)
+    for sign in file.sign:
+        yield from ((sign, text) for text in sign.words)
+
+
+def _calms(file: EmergencyFile) -> Iterator[tuple[Calm | str, str]]:
+    for calm in file.calm:
+        yield from ((calm, text) for text in calm.words)
+    for name in Marks.__struct_fields__:
+        yield from ((name, text) for text in getattr(file.marks, name))
+
+
+class _Text:
+    """One text by its words, and what speaks against danger in it, looked up when first asked for."""
+
+    def __init__(self, text: str, phrases: Phrases) -> None:
+        self.words = phrases.spelling.words(text)
+        self._calm = phrases.calm
 
     @cached_property
-    def guards(self) -> dict[str, re.Pattern[str]]:
-        """An expression for each list of guards."""
-        return {name: any_of(phrases) for name, phrases in self._guards.items()}
+    def sentences(self) -> list[tuple[int, int]]:
+        """From the first word of each to after its last; a long one is cut."""
+        stops = [n for n, word in enumerate(self.words) if word == "."]
+        edges = zip([-1, *stops], [*stops, len(self.words)], strict=True)
+        return [
+            (cut, min(cut + _WINDOW, end))
+            for before, end in edges
+            for cut in range(before + 1, end, _WINDOW)
+        ]
 
+    @cached_property
+    def found(self) -> dict[Calm | str, list[int]]:
+        """For each calm sign and list of marks where its phrases begin, in order."""
+        found: dict[Calm | str, set[int]] = {}
+        for start, end in self.sentences:
+            for tag, hits in self._calm.hits(self.words, start, end):
+                found.setdefault(tag, set()).update(hit.start for hit in hits)
+        return {tag: sorted(starts) for tag, starts in found.items()}
 
-def _check(file: EmergencyFile) -> None:
-    names = [group.name for group in file.group]
-    for group in file.group:
-        if not group.name.strip() or names.count(group.name) > 1:
-            raise PhraseError(f"the emergency group `{group.name}` needs a name of its own")
-        if not group.phrases:
-            raise PhraseError(f"the emergency group `{group.name}` has no phrases")
-        if unknown := sorted(group.without - set(GUARDS)):
-            raise PhraseError(
-                f"the emergency group `{group.name}` is without `{unknown[0]}`; "
-                f"the guards are {', '.join(GUARDS)}"
-            )
+    @cached_property
+    def calm(self) -> list[Calm]:
+        """The calm signs that stand in it."""
+        hits = (
+            self._calm.hits(self.words, start, end, where=False) for start, end in self.sentences
+        )
+        tags = dict.fromkeys(tag for some in hits for tag, _ in some)
+        return [tag for tag in tags if isinstance(tag, Calm)]
 
+    @cached_property
+    def clauses(self) -> list[int]:
+        """Where clauses begin: at a stop, a pause or a joining word."""
+        pauses = (n for n, word in enumerate(self.words) if word in {".", ","})
+        return sorted({*pauses, *self.found.get("splits", ())})
 
-class _Places:
-    """Where the guards stand in one text; each list is looked up once, when first asked for."""
+    @cached_property
+    def pasts(self) -> list[int]:
+        """Where a past ends: at a stop, or where it turns to the present."""
+        stops = (n for n, word in enumerate(self.words) if word == ".")
+        return sorted({*stops, *self.found.get("turns", ())})
 
-    def __init__(self, said: str, guards: dict[str, re.Pattern[str]]) -> None:
-        self._said = said
-        self._guards = guards
-        self._found: dict[str, list[int]] = {}
-        sentences = [m.start() for m in _SENTENCE.finditer(said)]
-        pauses = [m.start() for m in _PAUSE.finditer(said)]
-        self._clauses = sorted({*sentences, *pauses, *self.of("splits")})
-        self._pasts = sorted({*sentences, *self.of("turns")})
-
-    def of(self, name: str) -> list[int]:
-        """The places of this list's phrases, in order."""
-        if name not in self._found:
-            self._found[name] = [m.start() for m in self._guards[name].finditer(self._said)]
-        return self._found[name]
-
-    def stands(self, name: str, start: int = 0, end: int | None = None) -> bool:
+    def stands(self, tag: Calm | str, start: int, end: int) -> bool:
         """Whether one of the list begins between these places."""
-        found = self.of(name)
+        found = self.found.get(tag, [])
         first = bisect_left(found, start)
-        return first < len(found) and (end is None or found[first] < end)
+        return first < len(found) and found[first] < end
 
-    def clause(self, start: int, end: int) -> tuple[int, int]:
-        """From the beginning of the clause to its end."""
-        return self._around(self._clauses, start, end)
-
-    def past(self, start: int, end: int) -> tuple[int, int]:
-        """As far as a past reaches: the sentence, or to where it turns to the present."""
-        return self._around(self._pasts, start, end)
-
-    def _around(self, edges: list[int], start: int, end: int) -> tuple[int, int]:
-        before, after = bisect_right(edges, start), bisect_left(edges, end)
+    def around(self, edges: list[int], hit: Hit) -> tuple[int, int]:
+        """From the last edge before it to the first after it."""
+        before, after = bisect_right(edges, hit.start), bisect_left(edges, hit.end)
         return (
             edges[before - 1] if before else 0,
-            edges[after] if after < len(edges) else len(self._said),
+            edges[after] if after < len(edges) else len(self.words),
         )
 
-    def negated(self, start: int, end: int) -> bool:
-        """Whether a negation stands in it or shortly before, in the same clause."""
-        first = start
-        for _ in range(_BEFORE - 1):
-            first = max(self._said.rfind(" ", 0, first), 0)
-        return self.stands("negation", max(first, self.clause(start, end)[0]), end)
+    def held(self, hit: Hit, calm: Calm) -> bool:
+        """Whether this calm sign, where it is no part of what stands there, holds that back."""
+        if all(at in hit.taken for at in self.found[calm]):
+            return False
+        clause = self.around(self.clauses, hit)
+        here = self.stands("here", *clause)
+        match calm.holds:
+            case "text":
+                return True
+            case "clause":
+                return self.stands(calm, *clause)
+            case "before":
+                return self.stands(calm, clause[0], hit.end)
+            case "sentence":
+                reach = self.around(self.pasts, hit)
+                return self.stands(calm, *reach) and not self.stands("until_now", *reach)
+            case "comment":
+                return not here
+            case "story":
+                watched = here and self.stands("watching", *clause)
+                return not here or (self.stands(calm, *clause) and not watched)
+            case None:
+                return False
+
+    def negated(self, hit: Hit) -> bool:
+        """Whether a negation that is no part of it stands in it or shortly before, in its clause."""
+        found = self.found.get("negation", [])
+        start = max(hit.start - _BEFORE, self.around(self.clauses, hit)[0])
+        between = found[bisect_left(found, start) : bisect_left(found, hit.end)]
+        return any(at not in hit.taken for at in between)
 
 
 def look(text: str, phrases: Phrases) -> Danger:
-    """Whether the text tells of danger now; the first phrase that no guard holds back decides."""
-    said = plain(text)
-    possible = phrases.possible(said)
-    if not possible:
+    """Whether the text tells of danger now."""
+    file, said = phrases.file, _Text(text, phrases)
+    signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
+    for book in dict.fromkeys((phrases.own, phrases.danger)):
+        for start, end in said.sentences:
+            for tag, hits in book.hits(said.words, start, end, where=False):
+                if isinstance(tag, Sign):
+                    signs[tag] = None
+                else:
+                    groups.setdefault(tag, []).extend(hits)
+    points = sum([sign.points for sign in signs])
+    only_context = not groups and all(sign.context for sign in signs)
+    enough = max(file.context if only_context else 0, file.enough)
+    own = phrases.own is not phrases.danger and any(group.name == _OWN for group in groups)
+    if points + (file.phrase if groups else 0) < enough and not own:
         return Danger(False)
-    places: _Places | None = None
-    rule, held = None, dict[str, None]()
-    for group, phrase in possible:
-        for hit in phrase.expression.finditer(said):
-            places = places or _Places(said, phrases.guards)
-            guards = _holding(hit.start(), hit.end(), group, places)
+    free, held = _free(groups, said)
+    if free is not None and free.name == _OWN:
+        return Danger(True, _OWN)
+    if groups:
+        points += file.phrase if free else -file.held
+    first = free or next(iter(groups), None) or max(signs, key=lambda sign: sign.points)
+    if points - sum([calm.points for calm in said.calm]) >= enough:
+        return Danger(True, first.name)
+    held |= {calm.guard for calm in said.calm if calm.points}
+    return Danger(False, first.name, tuple(guard for guard in GUARDS if guard in held))
+
+
+def _free(groups: dict[Group, list[Hit]], said: _Text) -> tuple[Group | None, set[Guard]]:
+    """A group with a phrase that no guard holds back, one of the operator's first; and the guards."""
+    held = set[Guard]()
+    for group in sorted(groups, key=lambda group: group.name != _OWN):
+        for hit in groups[group]:
+            guards = _holding(hit, said) - group.without
             if not guards:
-                return Danger(True, group.name)
-            rule = rule or group.name
-            held.update(dict.fromkeys(guards))
-    return Danger(False, rule, tuple(held))
+                return group, held
+            held |= guards
+    return None, held
 
 
-def _holding(start: int, end: int, group: Group, places: _Places) -> tuple[str, ...]:
-    clause, reach = places.clause(start, end), places.past(start, end)
-    here = places.stands("here", *clause)
-    fiction = places.stands("fiction", *clause)
-    watched = places.stands("watching", *clause) and here
-    spoken_of = (places.stands("fiction") or places.stands("comment")) and not here
-    past = places.stands("past", *reach) or places.stands("tense", *clause)
-    holds = {
-        "fiction": (fiction and not watched) or spoken_of,
-        "negation": places.negated(start, end),
-        "figure": places.stands("figure", *clause) or places.stands("laughter"),
-        "past": past and not places.stands("until_now", *reach),
-        "general": places.stands("general", clause[0], end),
-    }
-    return tuple(name for name in GUARDS if holds[name] and name not in group.without)
+def _holding(hit: Hit, said: _Text) -> set[Guard]:
+    held: set[Guard] = {calm.guard for calm in said.calm if said.held(hit, calm)}
+    return held | {"negation"} if said.negated(hit) else held

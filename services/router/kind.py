@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import log
 from typing import Final
 
-from services.router.phrases import plain
+from services.router.plain import plain
 from toog.contracts.verdicts import MESSAGE_KINDS, MessageKind
 
 LOOKED_AT: Final = 2_000

@@ -1,144 +1,200 @@
-"""The small language of phrases in `policy.toml`, made into regular expressions. Pure.
+"""The small language of phrases in `emergency.toml`, and the words of a text in which they stand. Pure.
 
-`er wordt {now}? ... ingebroken/gestolen`: words; `a/b` either (`a_b` two words); `inbrek*` any ending; `{now}` one of
-a named list of words; `?` at the end may be absent; `...` up to four words of the same clause.
-A phrase is looked for in text as `plain` makes it: there `.` and `,` stand as words of their own.
+`er wordt {now}? ... ingebroken/gestolen`: words one after the other; `a/b` either (`a_b` two words);
+`inbrek*` any ending, `*straat` any beginning; `{now}` one of a named list; `?` at the end may be absent;
+`...` up to four words of the same clause. `{weapon} + {person}`: both in one sentence, in any order; what
+stands first is the danger itself, around which the guards are looked for. `weg + {kin} - {thing}`: and
+none of the last. In a text `.` and `,` stand as words of their own, `?` is a word before a stop, and a
+laughing face is the word `haha`, a friendly one `smiley`.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from functools import cached_property, lru_cache
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 LONGEST: Final = 65_536
 """Characters of a text that are looked at; no platform of ours takes a longer message."""
+GAP: Final = 4
+"""Words that `...` may stand for."""
 
 _NOT_SAID: Final = re.compile(r"https?://\S++|[@＠][\w.-]++(?:@[\w.-]++)?")
-_LAUGHTER: Final = re.compile("[\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480]+")
-_STOP: Final = re.compile(r"[.!?;…]+|\n\s*\n")
-_PAUSE: Final = re.compile(r"[,:()\"“”«»|]+|\s[-–—]+\s|[–—]")
-_OTHER: Final = re.compile(r"[^\w .,]+|_+")
+_MARKS: Final = re.compile("[\u0300-\u036f]+")
+_LAUGHS: Final = "\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480"
+_SMILES: Final = (
+    "\U0001f300-\U0001f440\U0001f44a-\U0001f44f\U0001f493-\U0001f49f\U0001f4aa\U0001f600-\U0001f610"
+    "\U0001f612\U0001f614\U0001f617-\U0001f61d\U0001f634\U0001f642-\U0001f644\U0001f648\U0001f62c"
+    "\U0001f913-\U0001f917\U0001f920-\U0001f92f\U0001f970\U0001f973\U0001f979\u2764\u2b50"
+)
+_TOKEN: Final = re.compile(
+    rf"[^\W_]+|[.!;…]+|\?|\n\s*\n|[,:()\"“”«»|]|\s[-–—]+\s|[–—]|[{_LAUGHS}]+|[{_SMILES}]+"
+)
+_PICTURES: Final = "\u2100"
+"""Pictures come after it, all marks of pause before."""
+_STOPS: Final = frozenset(".!;…\n")
 _STRETCHED: Final = re.compile(r"([^\W\d])\1{2,}")
 _K: Final = re.compile(
-    r" k(?=(?:zen|zie|wil|wou|ben|heb|eb|em|vind|vin|ga|zit|durf|kan|hoor|oor|zal|zou|word|krijg|moet"
-    r"|voel|zijn|zoek|denk|sta|lig|stik|maak) )"
+    r"k(?=(?:zen|zie|wil|wou|ben|heb|eb|em|vind|vin|ga|zit|durf|kan|hoor|oor|zal|zou|word|krijg|moet"
+    r"|voel|zijn|zoek|denk|sta|lig|stik|maak|weet|zag|snap|hoop|vrees|ruik|bloed)$)"
 )
 """Flemish as written: `kzen`, `kwil` are two words."""
-_ITEM: Final = re.compile(r"\{(?P<list>\w+)\}|\w+\*?")
-_GAP: Final = r"(?: \w++){0,4}?"
-_KEY: Final = 4
+_ITEM: Final = re.compile(r"\{(?P<list>\w+)\}|\w+\*?|\*\w+|\?")
+_HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
+_NESTED: Final = 4
+_SHORTEST: Final = 2
+_KEPT: Final = 20_000
 
 
 class PhraseError(ValueError):
     """A phrase cannot be used; the text says which and why."""
 
 
-@lru_cache(maxsize=16)
-def plain(text: str) -> str:
-    """The words in small letters without accents, one space around each; `.` and `,` kept apart.
+class Step(NamedTuple):
+    """One of these words, right after the step before, or with up to `gap` words between."""
 
-    Remembered for a moment: whoever looks for danger is followed by who looks for the kind.
-    """
-    said = _fold(_NOT_SAID.sub(" ", text[:LONGEST]))
-    said = _STOP.sub(" . ", said if said.isascii() else _LAUGHTER.sub(" haha ", said))
-    said = _OTHER.sub(" ", _PAUSE.sub(" , ", said))
-    said = " ".join(_STRETCHED.sub(lambda m: m[1], said).split())
-    return _K.sub(" k ", f" {said} ")
+    slot: int
+    gap: int
 
 
-def keys(said: str) -> set[str]:
-    """The first letters of every word: by them is found which phrases may stand in it."""
-    return {word[:_KEY] for word in said.split()}
+Part = tuple[tuple[Step, ...], ...]
+"""The ways to write one part of a phrase: with and without what may be absent."""
+
+
+class Phrase(NamedTuple):
+    """What stands first, what else must stand in the sentence, and what must not."""
+
+    text: str
+    head: Part
+    others: tuple[Part, ...]
+    never: tuple[Part, ...]
+
+
+class Spelling:
+    """Words in the one way in which phrases are looked for: small letters, no accents, known spellings."""
+
+    def __init__(self, ways: Mapping[str, tuple[str, ...]]) -> None:
+        """For each word, or words, the other ways to write it."""
+        self._one = {
+            _fold(way): tuple(_fold(w).split()) for w, also in ways.items() for way in also
+        }
+        self._kept: dict[str, tuple[str, ...]] = {}
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text, with its stops and pauses; links and handles are not said."""
+        said = text[:LONGEST]
+        if "@" in said or "://" in said or "＠" in said:
+            said = _NOT_SAID.sub(" ", said)
+        kept, words = self._kept, list[str]()
+        for token in _TOKEN.findall(_fold(said)):
+            words += kept.get(token) or self._written(token)
+        return words
+
+    def term(self, word: str) -> str:
+        """A word, or words, of a phrase in that way; a `*` stays."""
+        return " ".join(w for way in word.split() for w in self._one.get(way, (way,)))
+
+    def _written(self, token: str) -> tuple[str, ...]:
+        if len(self._kept) >= _KEPT:
+            self._kept.clear()
+        self._kept[token] = written = self._word(token) if token[0].isalnum() else _sign(token)
+        return written
+
+    def _word(self, token: str) -> tuple[str, ...]:
+        word = _STRETCHED.sub(lambda m: m[1], token)
+        both = ("k", word[1:]) if _K.match(word) else (word,)
+        return tuple(w for way in both for w in self._one.get(way, (way,)))
+
+
+def _sign(mark: str) -> tuple[str, ...]:
+    first = mark[0]
+    if first == "?":
+        return "?", "."
+    if first in _STOPS:
+        return (".",)
+    if first in _LAUGHS:
+        return ("haha",)
+    return (",",) if first.isspace() or first < _PICTURES else ("smiley",)
 
 
 def _fold(text: str) -> str:
     small = text.casefold()
-    if small.isascii():
-        return small
-    apart = unicodedata.normalize("NFKD", small)
-    return "".join(c for c in apart if not unicodedata.combining(c))
+    return small if small.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", small))
 
 
-class Phrase:
-    """One phrase; its expression is compiled when a text first may hold it."""
+class Reader(NamedTuple):
+    """What a phrase is read with; `slot` gives a number for a list of words."""
 
-    def __init__(self, text: str, lists: Mapping[str, tuple[str, ...]]) -> None:
-        self.text = text
-        self.source, self.keys, self._needs = _source(text, lists)
-
-    def may_stand_in(self, found: set[str]) -> bool:
-        """Whether each of its words may be there, by the `keys` of a text; cheaper than to look."""
-        for needed in self._needs:  # noqa: SIM110 - asked of very many phrases, and twice as fast
-            if found.isdisjoint(needed):
-                return False
-        return True
-
-    @cached_property
-    def expression(self) -> re.Pattern[str]:
-        """Finds the phrase from the space before its first word to the end of its last."""
-        return re.compile(self.source)
+    lists: Mapping[str, tuple[str, ...]]
+    spelling: Spelling
+    slot: Callable[[tuple[str, ...]], int]
 
 
-def any_of(phrases: tuple[Phrase, ...]) -> re.Pattern[str]:
-    """Finds whichever of them; nothing when there is none."""
-    return re.compile("|".join(p.source for p in phrases) or r"(?!)")
+def read_phrase(text: str, reader: Reader) -> Phrase:
+    """The phrase in steps. Raises PhraseError with a sentence."""
+    wanted: list[list[str]] = [[]]
+    unwanted: list[list[str]] = []
+    into = wanted
+    for part in _split(text):
+        if part in {"+", "-"}:
+            into = wanted if part == "+" else unwanted
+            into.append([])
+        else:
+            into[-1].append(part)
+
+    def read(words: list[str]) -> Part:
+        return _part(words, text, reader)
+
+    head, *others = map(read, wanted)
+    return Phrase(text, head, tuple(others), tuple(map(read, unwanted)))
 
 
-def _source(
-    text: str, lists: Mapping[str, tuple[str, ...]]
-) -> tuple[str, frozenset[str], tuple[frozenset[str], ...]]:
-    """The expression; the keys of its rarest word; those of all other words that must be there."""
-    parts = _fold(text).replace("'", " ").replace("’", " ").split()
+def _split(text: str) -> list[str]:
+    return _HYPHEN.sub("_", _fold(text).replace("'", " ").replace("’", " ")).split()
+
+
+def _part(parts: list[str], text: str, reader: Reader) -> Part:
     if not parts or "..." in (parts[0], parts[-1]):
         raise PhraseError(f"the phrase `{text}` must begin and end with a word")
-    source, firsts = "", list[frozenset[str]]()
+    if parts[0].endswith("?") and parts[0] != "?":
+        raise PhraseError(f"the phrase `{text}` must begin with a word that is always there")
+    ways: list[tuple[tuple[Step, ...], int]] = [((), 0)]
     for part in parts:
         if part == "...":
-            source += _GAP
+            ways = [(way, GAP) for way, _ in ways]
             continue
-        words, may = _words(part, text, lists)
-        source += f"(?: {_either(words)})?" if may else f" {_either(words)}"
-        if not may:
-            firsts.append(_first_letters(words))
-    if not firsts or parts[0].endswith("?"):
-        raise PhraseError(f"the phrase `{text}` must begin with a word that is always there")
-    rarest = max(firsts, key=lambda f: min(map(len, f)) * 1000 - len(f))
-    if "" in rarest:
-        raise PhraseError(f"the phrase `{text}` needs a word that is whole for four letters")
-    others = tuple(f for f in firsts if f is not rarest and "" not in f)
-    return f"{source}(?= )", rarest, others
+        number = reader.slot(_words(part, text, reader))
+        longer = [((*way, Step(number, gap)), 0) for way, gap in ways]
+        ways = longer + ways if part.endswith("?") and part != "?" else longer
+    return tuple(way for way, _ in ways)
 
 
-def _words(
-    part: str, text: str, lists: Mapping[str, tuple[str, ...]]
-) -> tuple[tuple[str, ...], bool]:
-    may = part.endswith("?")
+def _words(part: str, text: str, reader: Reader) -> tuple[str, ...]:
     words: list[str] = []
-    for item in part.removesuffix("?").split("/"):
+    for item in (part if part == "?" else part.removesuffix("?")).split("/"):
         found = _ITEM.fullmatch(item)
         if found is None:
             raise PhraseError(f"the phrase `{text}` cannot be read at `{part}`")
         name = found["list"]
-        words += [item.replace("_", " ")] if name is None else _listed(name, text, lists)
-    return tuple(words), may
+        words += [item.replace("_", " ")] if name is None else _listed(name, text, reader.lists)
+    if short := next((w for w in words if "*" in w and len(w) <= _SHORTEST), None):
+        raise PhraseError(f"the phrase `{text}`: `{short}` needs two letters beside its `*`")
+    return tuple(dict.fromkeys(reader.spelling.term(word) for word in words))
 
 
-def _listed(name: str, text: str, lists: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _listed(
+    name: str, text: str, lists: Mapping[str, tuple[str, ...]], depth: int = 0
+) -> list[str]:
     if name not in lists:
         raise PhraseError(f"the phrase `{text}` names the word list `{name}`, which does not exist")
-    words = [" ".join(_fold(w).replace("'", " ").split()) for w in lists[name]]
+    if depth > _NESTED:
+        raise PhraseError(f"the word list `{name}` names itself")
+    words: list[str] = []
+    for word in lists[name]:
+        inner = _ITEM.fullmatch(word)
+        if inner is not None and inner["list"]:
+            words += _listed(inner["list"], text, lists, depth + 1)
+        else:
+            words.append(" ".join(_split(word)).replace("_", " "))
     if not words or not all(words):
         raise PhraseError(f"the word list `{name}` is empty or holds an empty word")
     return words
-
-
-def _first_letters(words: tuple[str, ...]) -> frozenset[str]:
-    """What a text must hold for these; an open ending shorter than the key tells too little."""
-    firsts = (word.split()[0] for word in words)
-    return frozenset("" if f.endswith("*") and len(f) <= _KEY else f[:_KEY] for f in firsts)
-
-
-def _either(words: tuple[str, ...]) -> str:
-    longest_first = (re.escape(word) for word in sorted(words, key=len, reverse=True))
-    return "(?:" + "|".join(longest_first).replace(r"\*", r"\w*+") + ")"

@@ -2,76 +2,32 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import cache
 from importlib import resources
-from typing import Any, Final, get_args
+from importlib.resources.abc import Traversable
+from typing import Final
 
 import msgspec
 
-from services.router.emergency import EmergencyFile, Phrases, look
+from services.router.emergency import Phrases, look
 from services.router.phrases import PhraseError
+from services.router.policy_file import PolicyFile, hashtag, read
+from services.router.signs import EmergencyFile
 from toog import __version__
-from toog.contracts.ids import digest
-from toog.contracts.verdicts import LANES, TAGS, AddressedReason, Lane, Tag
-from toog.platforms.accounts import KNOWN_PLATFORMS
+from toog.contracts.ids import digest, event_id
+from toog.contracts.verdicts import LANES, Lane, Tag
 
-LANED: Final = frozenset(get_args(AddressedReason)) - {"emergency", "revived", "rejudged"}
-"""Reasons whose lane the policy may change."""
-
-
-_WORDS: Final = (
-    ("Object missing required field", "it lacks"),
-    ("Object contains unknown field", "it cannot hold"),
-    ("Invalid enum value", f"choose from {', '.join(TAGS)}, not"),
-    ("Expected `array`", "expected a list in [ ]"),
-    ("Expected `object`", "expected a table"),
-    ("Expected `str`", "expected a text in quotes"),
-    ("Expected `datetime`", "expected a time such as 2026-12-31T00:00:00Z"),
-    ("`int`", "a number"),
-    ("`float`", "a number"),
-    ("`str`", "a text"),
-    ("`bool`", "true or false"),
-    ("`array`", "a list"),
-    ("`object`", "a table"),
-    ("`datetime`", "a time"),
-)
-
-
-class Switches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Platforms on which a bystander's reply, or a quote of ours, counts as addressed."""
-
-    bystander: frozenset[str] = frozenset()
-    quote_of_ours: frozenset[str] = frozenset()
-
-
-class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An author whose messages the desk does not get until then. Criticism is no reason."""
-
-    platform: str
-    id: str
-    reason: str
-    until: datetime
-
-
-class Organisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The account of an organisation; its messages carry the tag, and are judged like any other."""
-
-    platform: str
-    id: str
-    tag: Tag
-
-
-class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may stand in `policy.toml`."""
-
-    followed_hashtags: tuple[str, ...] = ()
-    followed_conversations: frozenset[str] = frozenset()
-    emergency_phrases: tuple[str, ...] = ()
-    emergency: EmergencyFile = EmergencyFile()
-    lanes: dict[str, str] = {}
-    switches: Switches = Switches()
-    block: tuple[Block, ...] = ()
-    organisation: tuple[Organisation, ...] = ()
+_FIRST: Final = {
+    "x": "post",
+    "facebook": "post",
+    "instagram": "media",
+    "mastodon": "status",
+    "bluesky": "post",
+}
+"""What a conversation begins with on each platform, in the words of event ids."""
+_BY_PERSON: Final = frozenset({"mastodon"})
+"""Where a conversation is named by a person; those are never followed, only what answers a status."""
 
 
 class PolicyError(ValueError):
@@ -84,21 +40,42 @@ class PolicyError(ValueError):
 
 
 class Policy:
-    """The policy in the form in which the rules ask it."""
+    """The policy in the form in which the rules ask it.
+
+    `rules` is the version that every verdict carries: of Toog, of what stands in the router's
+    code, phrases and lists, and of the policy.
+    """
 
     def __init__(self, file: PolicyFile, phrases: Phrases, text: str) -> None:
-        self.hashtags = frozenset(_tag(tag) for tag in file.followed_hashtags)
-        self.conversations = file.followed_conversations
+        self.hashtags = frozenset(hashtag(tag) for tag in file.followed_hashtags)
         self.switches = file.switches
         self.lanes: Mapping[str, Lane] = {
             reason: lane for reason, to in file.lanes.items() for lane in LANES if lane == to
         }
-        self.rules = f"{__version__}+{digest(text)[:8]}"
+        self.rules = f"{__version__}-{code_version()[:8]}+{digest(text)[:8]}"
+        self.danger = phrases
+        self._followed = frozenset(
+            (platform, native)
+            for platform, _, native in (one.partition(":") for one in file.followed_conversations)
+        )
         self._blocks = {(block.platform, block.id): block.until for block in file.block}
         self._tags: dict[tuple[str, str], Tag] = {
             (one.platform, one.id): one.tag for one in file.organisation
         }
-        self.danger = phrases
+
+    def follows(
+        self, platform: str, account: str, conversation: str | None, parent: str | None
+    ) -> bool:
+        """Whether this conversation is followed, or the message with this event id began one."""
+        if not self._followed:
+            return False
+        if (platform, conversation) in self._followed and platform not in _BY_PERSON:
+            return True
+        return parent is not None and any(
+            parent == event_id(of, account, _FIRST[of], native)
+            for of, native in self._followed
+            if of == platform
+        )
 
     def blocked(self, platform: str, author: str, at: datetime) -> bool:
         """Whether this author was blocked at that time."""
@@ -120,14 +97,13 @@ def read_policy(text: str) -> Policy:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError([f"this is no TOML: {error}"]) from error
-    if mistakes := list(_misshapen(tables)):
-        raise PolicyError(mistakes)
-    file = msgspec.convert(tables, PolicyFile)
-    mistakes = list(_senseless(file))
+    file, mistakes = read(tables)
     try:
-        phrases = Phrases(file.emergency, file.emergency_phrases)
+        phrases = _shipped_phrases() if file.emergency is None else Phrases(file.emergency)
+        if file.emergency_phrases:
+            phrases = phrases.beside(file.emergency_phrases)
     except PhraseError as error:
-        mistakes.append(str(error))
+        raise PolicyError([*mistakes, str(error)]) from error
     if mistakes:
         raise PolicyError(mistakes)
     return Policy(file, phrases, text)
@@ -138,96 +114,22 @@ def shipped_policy() -> str:
     return resources.files("services.router").joinpath("policy.toml").read_text()
 
 
-def _misshapen(tables: Mapping[str, Any]) -> Iterator[str]:
-    """What has the wrong name or type: every key and every [[table]] is looked at on its own."""
-    known = PolicyFile.__struct_fields__
-    for key, value in tables.items():
-        if key not in known:
-            yield f"`{key}` is nothing that a policy can say; it can say {', '.join(known)}"
-        elif key in {"block", "organisation"} and isinstance(value, list):
-            for number, one in enumerate(value, start=1):
-                yield from _wrong({key: [one]}, f"[[{key}]] number {number}")
-        else:
-            yield from _wrong({key: value}, f"`{key}`")
+@cache
+def code_version() -> str:
+    """What tells two sets of rules apart: the hash of all that a verdict is made with."""
+    names = sorted(_files(resources.files("services.router")), key=lambda file: file[0])
+    return digest(b"".join(name.encode() + b"\0" + path.read_bytes() for name, path in names))
 
 
-def _wrong(tables: Mapping[str, Any], where: str) -> Iterator[str]:
-    try:
-        msgspec.convert(tables, PolicyFile)
-    except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at ")
-        inside = place.strip("`").replace("$.", "").replace("$", "").replace("[...]", "")
-        inside = inside.partition(".")[2]
-        yield f"{where}{f', `{inside}`' if inside else ''}: {_in_words(said)}"
+def _files(folder: Traversable, under: str = "") -> Iterator[tuple[str, Traversable]]:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.name.startswith("__"):
+            yield from _files(path, f"{under}{path.name}/")
+        elif path.is_file() and path.name != "policy.toml" and not path.name.endswith(".pyc"):
+            yield f"{under}{path.name}", path
 
 
-def _in_words(said: str) -> str:
-    """Msgspec's sentence in the words of somebody who writes TOML."""
-    for its, ours in _WORDS:
-        said = said.replace(its, ours)
-    return said[:1].lower() + said[1:]
-
-
-def _senseless(file: PolicyFile) -> Iterator[str]:
-    """What has the right shape and cannot be meant."""
-    for tag in file.followed_hashtags:
-        if not _tag(tag) or any(c.isspace() for c in tag):
-            yield f"the followed hashtag {tag!r} must be one word"
-    for conversation in file.followed_conversations:
-        if not conversation.strip():
-            yield "a followed conversation has an empty id: give the platform's own"
-    for reason, lane in file.lanes.items():
-        yield from _wrong_lane(reason, lane)
-    for name in ("bystander", "quote_of_ours"):
-        for platform in sorted(getattr(file.switches, name)):
-            yield from _wrong_platform(f"the switch `{name}`", platform)
-    yield from _wrong_blocks(file)
-    yield from _wrong_organisations(file)
-
-
-def _wrong_lane(reason: str, lane: str) -> Iterator[str]:
-    if reason not in LANED:
-        known = ", ".join(sorted(LANED))
-        yield f"`lanes` names the reason {reason!r}, whose lane cannot be chosen; choose from {known}"
-    if lane not in LANES[1:]:
-        yield f"`lanes` gives {reason} the lane {lane!r}; the lanes are {', '.join(LANES[1:])}"
-
-
-def _wrong_blocks(file: PolicyFile) -> Iterator[str]:
-    seen = set()
-    for block in file.block:
-        where = f"the block of {block.id or 'nobody'}"
-        yield from _wrong_platform(where, block.platform)
-        if not block.id.strip():
-            yield "a block has an empty id: give the platform's own id of the author"
-        if (block.platform, block.id) in seen:
-            yield f"{where} stands there twice: keep one"
-        seen.add((block.platform, block.id))
-        if block.until.tzinfo is None:
-            yield f"{where} needs a time zone in `until`"
-        elif block.until.astimezone(UTC).year > 9000:
-            yield f"{where} needs a real end"
-        if not block.reason.strip():
-            yield f"{where} needs a reason"
-
-
-def _wrong_organisations(file: PolicyFile) -> Iterator[str]:
-    seen = set()
-    for one in file.organisation:
-        where = f"the organisation {one.id or 'without id'}"
-        yield from _wrong_platform(where, one.platform)
-        if not one.id.strip():
-            yield "an organisation has an empty id: give the platform's own id of its account"
-        if (one.platform, one.id) in seen:
-            yield f"{where} stands there twice: keep one"
-        seen.add((one.platform, one.id))
-
-
-def _wrong_platform(where: str, platform: str) -> Iterator[str]:
-    if platform not in KNOWN_PLATFORMS:
-        known = ", ".join(KNOWN_PLATFORMS)
-        yield f"{where} names the platform {platform!r}; known are {known}"
-
-
-def _tag(hashtag: str) -> str:
-    return hashtag.lstrip("#＃").casefold()
+@cache
+def _shipped_phrases() -> Phrases:
+    text = resources.files("services.router").joinpath("emergency.toml").read_text()
+    return Phrases(msgspec.convert(tomllib.loads(text), EmergencyFile))

@@ -126,7 +126,9 @@ def case_of(facts: Facts, policy: Policy, accounts: Accounts) -> Case:
         first_in_prefix=place == 0,
         later_in_prefix=bool(place),
         in_our_thread=not answers_us and accounts.ours(platform, facts.root_author),
-        followed=facts.conversation in policy.conversations,
+        followed=policy.follows(
+            platform, facts.account, facts.conversation, parent.id if parent else None
+        ),
         followed_hashtag=not policy.hashtags.isdisjoint(map(str.casefold, facts.hashtags)),
         quotes=quoted is not None,
         quotes_us=facts.reported == "quote"
@@ -274,9 +276,8 @@ class Verdicts:
         return found.verdict
 
     def _to_nobody(self, facts: Facts) -> bool:
-        return facts.conversation not in self._policy.conversations and not self._accounts.ours(
-            facts.platform, facts.root_author
-        )
+        followed = self._policy.follows(facts.platform, facts.account, facts.conversation, None)
+        return not followed and not self._accounts.ours(facts.platform, facts.root_author)
 
 
 def _names_nobody(facts: Facts) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.router.kind import features, form
-from services.router.phrases import plain
+from services.router.plain import plain
 from toog.contracts.verdicts import MESSAGE_KINDS
 
 TREE = Path(__file__).parents[2]

@@ -56,7 +56,7 @@ def beside(native: str, text: str) -> Event:
 def follows(served: Served, *more: str) -> str:
     """A policy that follows the appeal, in a file."""
     file = served.folder / "new.toml"
-    lines = ['followed_hashtags = ["politie247"]', 'followed_conversations = ["oproep"]', *more]
+    lines = ['followed_hashtags = ["politie247"]', 'followed_conversations = ["x:oproep"]', *more]
     file.write_text("\n".join(lines))
     return str(file)
 

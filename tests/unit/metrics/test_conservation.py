@@ -29,7 +29,9 @@ BEGIN_MS = 1_795_000_000_000
 AT = datetime.fromtimestamp(BEGIN_MS / 1000, UTC)
 POLICIES = (
     read_policy('followed_hashtags = ["politie247"]\nemergency_phrases = ["help mij"]'),
-    read_policy('followed_conversations = ["c1"]\n[switches]\nbystander = ["x", "bluesky"]'),
+    read_policy(
+        'followed_conversations = ["x:c1", "bluesky:c1"]\n[switches]\nbystander = ["x", "bluesky"]'
+    ),
 )
 
 people = st.sampled_from(

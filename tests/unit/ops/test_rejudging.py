@@ -15,7 +15,7 @@ from toog.ops.changes import UNREADABLE, Word
 from toog.ops.given import Given
 from toog.ops.rejudging import Bring, Rejudging, Wish
 
-FOLLOWS = read_policy('followed_conversations = ["oproep"]')
+FOLLOWS = read_policy('followed_conversations = ["x:oproep"]')
 POST = said("1", text="ik zag hem", conversation="oproep")
 PLACE = (EVENTS.name, 0)
 

@@ -7,7 +7,7 @@ import pytest
 from support.kinds import COUNTED, counted, read_silent, rows
 
 from services.router.kind import LOOKED_AT, _weights, features, form, kind_of
-from services.router.phrases import plain
+from services.router.plain import plain
 from toog.contracts.verdicts import MESSAGE_KINDS, MessageKind
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.router.policy import PolicyError, read_policy, shipped_policy
+from services.router.policy import PolicyError, code_version, read_policy, shipped_policy
 
 
 def test_the_shipped_policy_is_valid() -> None:
@@ -21,7 +21,10 @@ BLOCK = '[[block]]\nplatform="x"\nid="1"\nreason="r"\nuntil=2026-12-01T00:00:00Z
     [
         ('followed_hashtags = ["two words"]', "'two words' must be one word"),
         ('followed_hashtags = ["#"]', "'#' must be one word"),
-        ('followed_conversations = [" "]', "empty id"),
+        ('followed_conversations = [" "]', "must name its platform"),
+        ('followed_conversations = ["x:"]', "must name its platform"),
+        ('followed_conversations = ["icq:1"]', "platform 'icq'"),
+        ("[emergency]", "`emergency` holds no phrases"),
         ('[lanes]\ncomments = "dm"', "'comments', whose lane cannot be chosen"),
         ('[lanes]\ncomment = "emergency"', "lane 'emergency'; the lanes are dm, mention"),
         ('[switches]\nbystander = ["twitter"]', "platform 'twitter'; known are x,"),
@@ -30,12 +33,12 @@ BLOCK = '[[block]]\nplatform="x"\nid="1"\nreason="r"\nuntil=2026-12-01T00:00:00Z
             '[[organisation]]\nplatform="x"\nid="1"\ntag="suspect"',
             "number 1, `tag`: choose from press, partner, not 'suspect'",
         ),
-        ('[[organisation]]\nplatform="x"\nid=" "\ntag="press"', "empty id"),
+        ('[[organisation]]\nplatform="x"\nid=" "\ntag="press"', "not its handle"),
         ('[[organisation]]\nplatform="myspace"\nid="1"\ntag="press"', "platform 'myspace'"),
         ('[[organisation]]\nplatform="x"\nid="1"\ntag="press"\n' * 2, "stands there twice"),
         (BLOCK * 2, "stands there twice"),
         (BLOCK.replace('"x"', '"icq"'), "platform 'icq'"),
-        (BLOCK.replace('"1"', '" "'), "empty id"),
+        (BLOCK.replace('"1"', '"@jan"'), "not its handle"),
         ("block = 3", "block"),
         ("followed_hashtag = []", "followed_hashtag"),
         ("followed_hashtags = 3", "followed_hashtags"),
@@ -50,8 +53,27 @@ def test_a_mistake_is_named(text: str, said: str) -> None:
         read_policy(text)
 
 
-def test_without_phrases_nothing_sounds_like_danger() -> None:
-    assert not read_policy("").sounds_like_danger("er wordt ingebroken")
+def test_a_policy_that_says_nothing_of_danger_has_the_shipped_phrases() -> None:
+    assert read_policy("").sounds_like_danger("er wordt hier ingebroken")
+
+
+def test_the_rules_version_tells_policies_and_code_apart() -> None:
+    first, second = read_policy("").rules, read_policy("# the same, written otherwise").rules
+
+    assert first.partition("+")[0] == second.partition("+")[0]
+    assert code_version()[:8] in first
+    assert first != second
+
+
+def test_a_conversation_is_followed_by_where_it_began() -> None:
+    policy = read_policy('followed_conversations = ["x:10", "facebook:1_9", "mastodon:55"]')
+
+    assert policy.follows("x", "me", "10", None)
+    assert not policy.follows("bluesky", "me", "10", None)
+    assert policy.follows("facebook", "me", "1_9_top", "facebook:me:post:1_9")
+    assert not policy.follows("facebook", "other", "1_9_top", "facebook:me:post:1_9")
+    assert policy.follows("mastodon", "me", "somebody", "mastodon:me:status:55")
+    assert not policy.follows("mastodon", "me", "55", None), "there 55 names a person"
 
 
 def test_every_mistake_gets_a_sentence_of_its_own() -> None:

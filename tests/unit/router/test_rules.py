@@ -29,7 +29,7 @@ ACCOUNTS = read_accounts(
 )
 POLICY = """
 followed_hashtags = ["#Politie247"]
-followed_conversations = ["appeal"]
+followed_conversations = ["x:appeal"]
 emergency_phrases = ["er wordt  ingebroken", "met een mes"]
 [[block]]
 platform = "x"

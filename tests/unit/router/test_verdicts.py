@@ -25,7 +25,7 @@ ACCOUNTS = read_accounts(
 POLICY = read_policy(
     """
     followed_hashtags = ["politie247"]
-    followed_conversations = ["appeal"]
+    followed_conversations = ["x:appeal", "mastodon:appeal"]
     emergency_phrases = ["er wordt ingebroken"]
     [switches]
     bystander = ["mastodon"]
