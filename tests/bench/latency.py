@@ -162,7 +162,6 @@ async def mention_behind_noise_ms(stage: Stage, *, fill: int, waiting: int) -> f
     Raises RuntimeError where the noise was gone before a first mention could be sent.
     """
     settings = stage.router_settings("noise.")
-    room = [heard for heard in stage.corpus if heard.topic == ROOM.name]
     mention = next(
         heard
         for heard in stage.corpus
@@ -172,7 +171,7 @@ async def mention_behind_noise_ms(stage: Stage, *, fill: int, waiting: int) -> f
     taken: list[float] = []
     desk = Desk(settings)
     async with (
-        stage.filled("noise.", fill, corpus=room),
+        stage.filled("noise.", fill, corpus=stage.room),
         producer(settings) as out,
         desk.read(),
         Backlog(settings, fill) as backlog,

@@ -18,7 +18,7 @@ from bench.arms.task import Task
 from support.meter import Measured
 
 from services.router.settings import Settings
-from toog.contracts.topics import EVENTS
+from toog.contracts.topics import EVENTS, ROOM
 from toog.kit.settings import KafkaSettings
 from toog.local import spawn
 from toog.local.project import HOME, say
@@ -37,6 +37,11 @@ class Stage:
         self._folder = folder
         self._accounts = folder / "accounts.toml"
         self._runs = 0
+
+    @property
+    def room(self) -> list[night.Heard]:
+        """The part of the corpus that came through the room's topic."""
+        return [heard for heard in self.corpus if heard.topic == ROOM.name]
 
     def settings(self, prefix: str) -> KafkaSettings:
         """How topics under this prefix are reached."""

@@ -97,7 +97,12 @@ def _middle(moment: Moment) -> Table:
 
 def _right(moment: Moment) -> Table:
     most = sorted(moment.dropped.items(), key=lambda row: -row[1])
-    return _rows("Rumoer", {WORDS[reason]: str(count) for reason, count in most if count})
+    return _rows("Rumoer", {_word(reason): str(count) for reason, count in most if count})
+
+
+def _word(reason: str) -> str:
+    """A reason that is newer than this picture is shown by its own name."""
+    return WORDS.get(reason, reason.replace("_", " "))
 
 
 def _rows(title: str, rows: Mapping[str, str]) -> Table:
