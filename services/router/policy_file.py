@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from services.router.signs import EmergencyFile
+from services.router.signs import GUARDS, EmergencyFile
 from toog.contracts.verdicts import LANES, TAGS, AddressedReason, Tag
 from toog.platforms.accounts import KNOWN_PLATFORMS
 
@@ -111,8 +111,8 @@ def _wrong(tables: Mapping[str, Any], where: str) -> str | None:
         said, _, place = str(error).partition(" - at ")
         inside = place.strip("`").replace("$.", "").replace("$", "").replace("[...]", "")
         inside = inside.partition(".")[2]
-        if inside == "tag":
-            said = said.replace("Invalid enum value", f"choose from {', '.join(TAGS)}, not")
+        choice = TAGS if inside == "tag" else GUARDS
+        said = said.replace("Invalid enum value", f"choose from {', '.join(choice)}, not")
         for its, ours in _WORDS:
             said = said.replace(its, ours)
         return f"{where}{f', `{inside}`' if inside else ''}: {said[:1].lower()}{said[1:]}"

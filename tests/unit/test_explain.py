@@ -424,8 +424,11 @@ def test_a_policy_is_checked_with_a_sentence_per_mistake(tmp_path: Path) -> None
 
     assert [one.exit_code for one in check] == [0, 2]
     assert POLICY.rules in check[0].output
-    assert len(check[1].output.splitlines()) == 2
-    assert "expected a list" in check[1].output
+    said = check[1].output.splitlines()
+    assert len(said) == 3
+    assert "expected a list" in said[0]
+    assert "it lacks `platform`" in said[1]
+    assert "'icq'" in said[2]
 
 
 def test_a_policy_file_that_is_not_there_is_told(tmp_path: Path) -> None:

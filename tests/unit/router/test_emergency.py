@@ -141,13 +141,16 @@ GROUP = '[[emergency.group]]\nname = "g"\nphrases = '
         (GROUP + '["weg + "]', "must begin and end with a word"),
         (GROUP + '["{a}"]\n[emergency.words]\na = ["{a}"]', "word list `a` names itself"),
         (GROUP + "[]", "`g` has no phrases"),
-        (GROUP + '["mes"]\nwithout = ["luck"]', "Invalid enum value 'luck'"),
+        (
+            GROUP + '["mes"]\nwithout = ["luck"]',
+            "fiction, negation, figure, past, general, not 'luck'",
+        ),
         (GROUP + '["mes"]\n' + GROUP + '["mes"]', "`g` needs a name of its own"),
         ('emergency_phrases = ["..."]', "must begin and end with a word"),
         ("[emergency]\ngroups = 1", "groups"),
         ('[[emergency.sign]]\nname = "s"\npoints = -1\nwords = ["x"]', "points of `s` must not be"),
         ('[[emergency.sign]]\nname = " "\npoints = 1\nwords = ["x"]', "needs a name of its own"),
-        ("[emergency]\nenough = 0", "`enough` must be at least 1 point"),
+        (GROUP + '["mes"]\n[emergency]\nenough = 0', "`enough` must be at least 1 point"),
         ('[emergency.marks]\njoke = ["x"]', "joke"),
     ],
 )
@@ -203,8 +206,8 @@ def test_points_add_up_and_calm_signs_take_them() -> None:
 
 def test_a_policy_without_phrases_of_its_own_has_the_shipped_ones() -> None:
     assert seen("er wordt hier ingebroken", read_policy("")).found
-    assert not seen("er wordt hier ingebroken", read_policy("[emergency]")).found
-    assert read_policy("").rules != read_policy("[emergency]").rules
+    own = read_policy(GROUP + '["rode ballon"]')
+    assert not seen("er wordt hier ingebroken", own).found
 
 
 EIGHT_MIB = 8 * 2**20

@@ -23,7 +23,8 @@ def test_our_lines_are_many_and_varied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "right", "recall"), [("ours.tsv", 0.98, 0.95), ("heldout.tsv", 0.84, 0.7)]
+    ("name", "right", "recall"),
+    [("ours.tsv", 0.98, 0.95), ("heldout.tsv", 0.84, 0.7), ("independent.tsv", 0.88, 0.8)],
 )
 def test_it_agrees_with_a_reader(name: str, right: float, recall: float) -> None:
     judged = [(label, kind_of(text)) for label, _, text in rows(name)]
@@ -92,7 +93,7 @@ def test_large_and_hostile_text_has_its_time(piece: str) -> None:
 
 
 def test_only_the_beginning_is_looked_at() -> None:
-    assert kind_of("zzz " * LOOKED_AT + "mijn fiets is gestolen") == "other"
+    assert kind_of("qwx " * LOOKED_AT + "mijn fiets is gestolen") == "other"
 
 
 def test_the_counts_are_those_of_our_lines() -> None:
@@ -118,6 +119,7 @@ muslim jewish christian catholic arab turkish moroccan polish romanian black whi
 immigrant african mosque church leftist conservative liberal politics political protesters
 sick depressed disabled addicted blind deaf autistic pregnant fat drunk gay lesbian straight rich poor homeless
 unemployed criminal criminals guilty psychotic dementia
+man vrouw jongen jongeren homme femme jeunes woman lads kids bejaarde tiener
 jan piet tom mohamed mohammed ahmed fatima aicha youssef mehmet john mary sarah sophie marie pierre lotte emma
 🇹🇷 🇲🇦 🇧🇪 🇵🇱 🏳️‍🌈 ✝️ ☪️ ✡️ 👍🏿 🏿 🏻 ♿
 """
