@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from bench import platforms, router
+from bench import platforms, router, texts
 from support.bench import Row, keep, table
 
 KEPT: Final = Path(__file__).parents[2] / "build" / "bench.json"
-MEASURED: Final = (platforms.rows, router.rows)
+MEASURED: Final = (platforms.rows, texts.rows, router.rows)
 
 
 def main() -> None:

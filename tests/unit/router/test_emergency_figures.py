@@ -1,7 +1,6 @@
 """Emergency, measured: lines by writers who never saw the phrases, and a whole broadcast night."""
 
 import re
-import time
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
@@ -87,18 +86,3 @@ def test_a_third_of_the_least_that_is_asked_was_never_read_and_nothing_stands_th
 
     assert len(every) == len(set(every)) >= 450
     assert len(texts["fresh.tsv"]) + len(texts["heldout.tsv"]) >= 150
-
-
-def test_a_text_takes_little_time() -> None:
-    text = (
-        "Beste politie, kan ik morgen langskomen voor een attest van verlies, of moet ik daarvoor "
-    )
-    text += "eerst een afspraak maken aan het onthaal in de Kasseistraat? Alvast bedankt"
-    POLICY.sounds_like_danger(text)
-    started = time.process_time()
-    for _ in range(1_000):
-        POLICY.sounds_like_danger(text)
-    each = (time.process_time() - started) / 1_000
-    print(f"emergency, {len(text)} characters: {each * 1e6:.0f} µs")  # noqa: T201 - the figure is to be read
-
-    assert each < 0.000_4

@@ -146,26 +146,6 @@ def test_names_are_not_counted() -> None:
     assert not [line for line in told.splitlines()[2:] if "vand" in line or "lind" in line]
 
 
-def test_a_text_costs_microseconds() -> None:
-    lines = [(text * 10)[:150] for *_, text in rows("ours.tsv")[::10]]
-    kind_of("goed")
-    spent = min(_spent(lines) for _ in range(3)) / len(lines) * 1e6
-    print(f"kind: {spent:.1f} µs for 150 characters")  # noqa: T201 - the figure is to be read
-
-    assert spent < 60
-
-
-def _spent(lines: list[str]) -> float:
-    """Beside `plain`, which the look for danger has made of the same text and left remembered."""
-    spent = 0.0
-    for line in lines:
-        plain(line)
-        started = time.process_time()
-        kind_of(line)
-        spent += time.process_time() - started
-    return spent
-
-
 def test_nothing_of_the_text_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         for *_, text in rows("ours.tsv"):

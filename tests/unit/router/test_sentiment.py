@@ -197,18 +197,6 @@ def test_only_the_beginning_is_looked_at() -> None:
     assert sentiment("x " * LOOKED_AT + "goed", "nl") == 0
 
 
-def test_a_text_costs_microseconds() -> None:
-    lines = [(text * 10)[:150] for _, _, text in rows("ours.tsv")]
-    sentiment("goed 😍", "nl")
-    started = time.process_time()
-    for line in lines:
-        sentiment(line, "nl")
-    spent = (time.process_time() - started) / len(lines) * 1e6
-    print(f"sentiment: {spent:.1f} µs for 150 characters that mostly tell a mood")  # noqa: T201 - the figure is to be read
-
-    assert spent < 60
-
-
 def test_nothing_of_the_text_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         for _, code, text in rows("ours.tsv"):
