@@ -26,7 +26,7 @@ BLOCKED: Final = "blocked-author"
 PRESS: Final = "press-account"
 POLICY: Final = (
     shipped_policy().replace(
-        "followed_conversations = []", f'followed_conversations = ["{APPEAL}"]'
+        "followed_conversations = []", f'followed_conversations = ["x:{APPEAL}"]'
     )
     + f"""
 [[block]]
