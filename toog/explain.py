@@ -76,6 +76,7 @@ class Line(msgspec.Struct, frozen=True):
     rule: str
     guards: tuple[str, ...]
     about: About | None
+    rules: str
 
 
 class Explained(NamedTuple):
@@ -257,6 +258,7 @@ def _line(event: Event, accounts: Accounts, policy: Policy, door: Door) -> Line:
         rule=_rule(why),
         guards=why.danger.guards if why.danger is not None else (),
         about=about(facts, policy) if verdict.outcome == "addressed" else None,
+        rules=policy.rules,
     )
 
 

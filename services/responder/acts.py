@@ -184,7 +184,12 @@ class Desk:
         case = found.case
         said = await cases.messages(connection, case.id)
         to = workflow.to_answer(
-            [Said(m["id"], m["native"], m["deleted_at"] is not None) for m in said if not m["own"]]
+            [
+                Said(m["id"], m["native"], m["deleted_at"] is not None, m["stored_at"])
+                for m in said
+                if not m["own"]
+            ],
+            await replies.last_of_case(connection, case.id),
         )
         reply_id = uuid.uuid4().hex
         approved = Approved(

@@ -165,14 +165,18 @@ class Said:
     id: str
     native: str | None
     deleted: bool
+    stored_at: datetime
 
 
-def to_answer(messages: Sequence[Said]) -> Said:
-    """The message that a reply answers: the newest that is still there (given oldest first).
+def to_answer(messages: Sequence[Said], last_reply: datetime | None) -> Said:
+    """The message that a reply answers: the newest that came to us since we last replied.
 
-    Raises ConflictError where there is none.
+    `messages` are given oldest first. A revived one may be older than what was answered already;
+    it is then the one to answer. Where nothing came since, the newest; deleted ones never. Raises
+    ConflictError where there is none.
     """
-    for message in reversed(messages):
-        if message.native is not None and not message.deleted:
-            return message
+    there = [one for one in messages if one.native is not None and not one.deleted]
+    new = [one for one in there if last_reply is None or one.stored_at > last_reply]
+    if found := new or there:
+        return found[-1]
     raise ConflictError("the citizen deleted what could be answered: close the case")

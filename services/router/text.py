@@ -11,8 +11,8 @@ _WORD: Final = re.compile(r"\w(?![\ufe0f\u20e3])")  # a digit of a keycap emoji 
 
 
 def has_words(text: str) -> bool:
-    """Whether a letter or digit stands in it; emoji and punctuation are no words."""
-    return _WORD.search(text) is not None
+    """Whether a letter or digit stands in it, or it asks something; emoji are no words."""
+    return "?" in text or "？" in text or _WORD.search(text) is not None
 
 
 def has_own_words(text: str, named: Iterable[Mention]) -> bool:
@@ -20,4 +20,4 @@ def has_own_words(text: str, named: Iterable[Mention]) -> bool:
     left = _HANDLE_OR_TAG.sub(" ", text)
     for mention in named:
         left = left.replace(mention.handle, " ")
-    return has_words(left)
+    return _WORD.search(left) is not None

@@ -38,6 +38,7 @@ FIELDS = [
     "rule",
     "guards",
     "about",
+    "rules",
 ]
 X_ME = "1111111111111111111:StadPolDem"
 

@@ -255,6 +255,8 @@ def addresses(system: System) -> Mapping[str, str]:
         "webhooks": f"{system.public['ingest']}/webhooks/x",
         **{name: f"{url}/metrics" for name, url in system.internal.items()},
         "sandbox": f"{system.public['sandbox']}/_night/status",
+        "operator": f"export TOOG_KAFKA={system.kafka.bootstrap} "
+        f"TOOG_POSTGRES_FILE={run / 'postgres.dsn'} TOOG_ACCOUNTS={run / 'accounts.toml'}",
         "token": f"TOOG_POSTGRES_FILE={run / 'postgres.dsn'} .venv/bin/toog token create "
         "--agent ik --scope desk --scope figures",
         "logs": str(run / "logs"),

@@ -155,7 +155,15 @@ async def _absent(log: Look, what: Asked, *, told: bool) -> str:
             "nothing that Kafka still holds tells of it: it never came, or so long ago that "
             "retention took it (text is kept for 72 hours, at the desk for 7 days)"
         )
-    return "it never came: the intake still holds all that was ever received"
+    if what.marks:
+        return (
+            "nothing in the intake carries this link, and such a link names no id that the platform "
+            "tells us: ask for the link of the comment, or give its id"
+        )
+    return (
+        "the intake still holds all that was ever received, and nothing there has this id: "
+        "it never came, or came under another"
+    )
 
 
 def _place(topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> str:

@@ -157,7 +157,7 @@ async def messages(connection: Connection, case_id: str) -> list[asyncpg.Record]
     return await connection.fetch(
         """
         SELECT id, own, text, author_handle, author_name, language, surface, visibility, lane,
-            reason, kind, tag, native, occurred_at, received_at, edited_at, deleted_at
+            reason, kind, tag, native, occurred_at, received_at, stored_at, edited_at, deleted_at
         FROM responder.messages WHERE case_id = $1 ORDER BY occurred_at, id
         """,
         case_id,

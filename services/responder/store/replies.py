@@ -67,6 +67,15 @@ async def get(connection: Connection, reply_id: str) -> asyncpg.Record | None:
     )
 
 
+async def last_of_case(connection: Connection, case_id: str) -> datetime | None:
+    """When the last reply was approved that was not refused, or None."""
+    at: datetime | None = await connection.fetchval(
+        "SELECT max(approved_at) FROM responder.replies WHERE case_id = $1 AND state <> 'refused'",
+        case_id,
+    )
+    return at
+
+
 async def of_case(connection: Connection, case_id: str) -> list[asyncpg.Record]:
     """The replies of a case for the API, oldest first."""
     return await connection.fetch(

@@ -196,10 +196,12 @@ async def test_what_retention_took_is_known_by_what_it_left(search: Search) -> N
 async def test_what_never_came_is_said_plainly(search: Search) -> None:
     await search.night.hear(mention())
     shown = await search.toog("https://x.com/burger/status/1990000000000000009")
+    by_code = await search.toog("https://www.instagram.com/p/Cabc123/")
     wrong = await search.toog("https://example.org/news")
 
-    assert (shown.code, wrong.code) == (1, 2)
-    assert shown.out == "It never came: the intake still holds all that was ever received.\n"
+    assert (shown.code, by_code.code, wrong.code) == (1, 1, 2)
+    assert "nothing there has this id: it never came" in shown.out
+    assert "such a link names no id that the platform tells us" in by_code.out
     assert "is no link to a post" in wrong.err
 
 

@@ -82,3 +82,11 @@ def test_a_period_in_milliseconds() -> None:
     found = Period(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), None)
 
     assert (found.from_ms, found.to_ms) == (1000, None)
+
+
+def test_a_clock_before_the_begin_is_not_the_next_night() -> None:
+    now = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)
+
+    with pytest.raises(ValueError, match="--to 22:49 is not after --from 22:50"):
+        period("22:50", "22:49", now=now, zone=UTC)
+    assert period("20:30", "01:00", now=now, zone=UTC).last == datetime(2026, 11, 23, 1, tzinfo=UTC)

@@ -123,11 +123,21 @@ def test_the_text_of_a_reply(text: str, wrong: str | None) -> None:
 
 
 def test_a_reply_answers_the_newest_message_that_is_still_there() -> None:
-    first, second = Said("1", "n1", deleted=False), Said("2", "n2", deleted=False)
+    first, second = Said("1", "n1", False, NOW), Said("2", "n2", False, NOW)
     gone = replace(second, deleted=True)
 
-    assert workflow.to_answer([first, second]) == second
-    assert workflow.to_answer([first, gone]) == first
-    assert workflow.to_answer([first, replace(second, native=None)]) == first
+    assert workflow.to_answer([first, second], None) == second
+    assert workflow.to_answer([first, gone], None) == first
+    assert workflow.to_answer([first, replace(second, native=None)], None) == first
     with pytest.raises(ConflictError, match="close the case"):
-        workflow.to_answer([gone])
+        workflow.to_answer([gone], None)
+
+
+def test_an_older_message_that_came_after_our_last_reply_is_the_one_to_answer() -> None:
+    revived = Said("1", "n1", False, NOW + timedelta(minutes=9))
+    answered = Said("2", "n2", False, NOW)
+    replied = NOW + timedelta(minutes=1)
+
+    assert workflow.to_answer([revived, answered], replied) == revived
+    assert workflow.to_answer([revived, answered], NOW + timedelta(hours=1)) == answered
+    assert workflow.to_answer([replace(revived, deleted=True), answered], replied) == answered

@@ -73,6 +73,7 @@ ROWS = [
     ("repost", "dropped", None, {"surface": "repost", "mentions": (US,)}),
     ("no_words", "dropped", None, {"surface": "comment", "text": "👏👏 !"}),
     ("no_words", "dropped", None, {"surface": "comment", "text": "1️⃣ ℹ️"}),
+    ("comment", "addressed", "comment", {"surface": "comment", "text": "???"}),
     ("tags_friends", "dropped", None, {"surface": "reply", "text": "@vriend #politie247 😂", "mentions": (FRIEND,), "in_reply_to": OURS}),
     ("story_reply", "addressed", "dm", {"surface": "story_reply", "text": "hoe laat?"}),
     ("story_mention", "addressed", "dm", {"surface": "story_mention", "text": ""}),
