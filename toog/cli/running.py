@@ -31,7 +31,11 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work())
-    except (StartError, LocalError, UnavailableError) as error:
+    except UnavailableError as error:
+        setting = {"Kafka": "TOOG_KAFKA", "the database": "TOOG_POSTGRES"}.get(error.what)
+        hint = f": check that it runs and that {setting} is right" if setting else ""
+        fail(ValueError(f"{error}{hint}"))
+    except (StartError, LocalError) as error:
         fail(error)
 
 

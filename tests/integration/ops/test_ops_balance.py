@@ -262,7 +262,9 @@ async def test_no_broker_and_a_wrong_time_are_a_sentence_and_exit_code_2(night: 
     wrong = await toog("balance", "--from", "half past", **night.environment)
 
     assert (away.code, away.out, wrong.code, wrong.out) == (2, "", 2, "")
-    assert away.err == "toog: Kafka is not available now\n"
+    assert away.err == (
+        "toog: Kafka is not available now: check that it runs and that TOOG_KAFKA is right\n"
+    )
     assert "half past is no time" in wrong.err
     with pytest.raises(UnavailableError):
         await balance(KafkaSettings(kafka="127.0.0.1:1", instance="operator"))
