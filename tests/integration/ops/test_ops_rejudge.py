@@ -43,7 +43,7 @@ async def served(kafka: Kafka, prefix: str, database: str, tmp_path: Path) -> As
 def appeal(native: str, **fields: Any) -> Event:
     """A post in a conversation that nobody follows yet."""
     return said(
-        native, text=f"ik zag hem {native} in de Lange Leemstraat", conversation="oproep", **fields
+        native, text=f"ik herken die jas {native}, uit de etalage", conversation="oproep", **fields
     )
 
 
@@ -77,7 +77,7 @@ async def test_without_apply_it_tells_what_would_change_and_writes_nothing(serve
     assert "dropped not_addressed addressed followed_conversation thread 2" in rows
     assert "addressed mention mention dropped blocked_author 1" in rows
     assert "20 records keep their verdict" in told.out
-    assert "ik zag hem 2 in de Lange Leemstraat" in told.out
+    assert "ik herken die jas 2, uit de etalage" in told.out
     assert "burger" not in told.out  # no author
     assert "1 would not be addressed any more: they stay at the desk" in told.out
     assert "2 newly addressed would go to the desk: run it again with --apply" in told.out
@@ -89,12 +89,12 @@ async def test_apply_sends_what_is_newly_addressed_once_and_both_balances_stay_0
     served: Served,
 ) -> None:
     one, two = await served.hear(
-        appeal("1"), beside("2", "help hij slaat haar"), at_ms=at(60), by="5"
+        appeal("1"), beside("2", "daar gaat de sirene weer"), at_ms=at(60), by="5"
     )
     await served.hear(said("3", text="mijn fiets", surface="dm"), *noise(3), at_ms=at(61))
     (shouted,) = await served.hear(appeal("4"), room=True, at_ms=at(62))
     await served.judged()
-    policy = follows(served, 'emergency_phrases = ["hij slaat haar"]')
+    policy = follows(served, 'emergency_phrases = ["gaat de sirene"]')
     apply = ("rejudge", *HOUR, "--policy", policy, *WHO, "--apply", "--examples", "0")
 
     async with served.desk():
@@ -146,7 +146,7 @@ async def test_what_its_author_deleted_is_neither_sent_nor_shown(served: Served)
 
     assert "2 were deleted by their authors" in done.out
     assert "1 newly addressed: 1 records sent" in done.out
-    assert ("hem 1 in" in done.out, "hem 2 in" in done.out, "hem 3 in" in done.out) == (
+    assert ("jas 1, " in done.out, "jas 2, " in done.out, "jas 3, " in done.out) == (
         False,
         False,
         True,
@@ -159,10 +159,10 @@ async def test_later_edits_come_along_so_that_the_desk_shows_the_newest_text(
     served: Served,
 ) -> None:
     post = appeal("1")
-    inside = edited(post, "ik zag haar", "2")
+    inside = edited(post, "ik herken ze", "2")
     await served.hear(post, at_ms=at(60))
     other = said("9", text="anders", conversation="c9")
-    elsewhere = msgspec.structs.replace(edited(post, "ik zag hen", "3"), conversation=None)
+    elsewhere = msgspec.structs.replace(edited(post, "ik herken die", "3"), conversation=None)
     await served.hear(inside, at_ms=at(70))
     await served.hear(edited(other, "nog anders", "2"), at_ms=at(71))
     await served.hear(elsewhere, at_ms=at(4000))
@@ -177,7 +177,7 @@ async def test_later_edits_come_along_so_that_the_desk_shows_the_newest_text(
     assert "2 newly addressed and 1 later edits of them: 3 records sent" in done.out
     assert "Nothing is to be sent" in again.out
     assert await served.sql("SELECT id, text FROM responder.messages") == [
-        ("x:a:post:1", "ik zag hen")
+        ("x:a:post:1", "ik herken die")
     ]
 
 
@@ -210,7 +210,7 @@ async def test_a_wrong_policy_time_account_or_nobody_is_a_sentence_each(served: 
 
     answers = (mistakes, senseless, late, ours, anonymous)
     assert [answer.code for answer in answers] == [2] * 5
-    assert mistakes.err.count("wrong.toml: ") == 1
+    assert mistakes.err.count("wrong.toml: ") == 3
     assert senseless.err.count("wrong.toml: ") == 2
     assert "25:00" in late.err
     assert "none.toml" in ours.err

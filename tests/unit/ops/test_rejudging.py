@@ -16,7 +16,7 @@ from toog.ops.given import Given
 from toog.ops.rejudging import Bring, Rejudging, Wish
 
 FOLLOWS = read_policy('followed_conversations = ["x:oproep"]')
-POST = said("1", text="ik zag hem", conversation="oproep")
+POST = said("1", text="ik herken die jas", conversation="oproep")
 PLACE = (EVENTS.name, 0)
 
 
@@ -42,7 +42,7 @@ LANED = Verdict("addressed", "mention", "mention")
 
 def test_what_was_context_and_is_addressed_is_newly_so_and_what_has_no_verdict_is_not() -> None:
     made = rejudging({0: EDIT, 2: LANED})
-    made.take([heard(edited(POST, "ik zag haar", "1"), 0), heard(POST, 1), heard(POST, 2)])
+    made.take([heard(edited(POST, "ik herken ze", "1"), 0), heard(POST, 1), heard(POST, 2)])
 
     assert made.newly == [Bring(PLACE, 0, POST.id, edit=True, lane="thread")]
     assert [change.old for change in made.changes] == [
@@ -78,7 +78,7 @@ def test_deletions_and_edits_of_the_time_are_kept() -> None:
 
 def test_after_the_time_only_what_concerns_the_newly_addressed_is_looked_at() -> None:
     made = rejudging({0: EDIT})
-    made.take([heard(edited(POST, "ik zag haar", "1"), 0)])
+    made.take([heard(edited(POST, "ik herken ze", "1"), 0)])
     silent = msgspec.structs.replace(edited(POST, "ik zag hen", "2"), conversation="c")
     strange = edited(said("9", conversation="oproep"), "anders", "1")
     made.follow(
