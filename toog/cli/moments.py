@@ -59,10 +59,12 @@ def period(
         last = _in_zone(day, zone)
         if last <= first:
             last = _in_zone(day + _DAY, zone)
+            if last > now + _DAY / 2:  # nobody means tomorrow's evening
+                raise ValueError(
+                    f"--to {to} is not after --from {from_}: write the day too if it is"
+                )
     if first is not None and first > now:
         raise ValueError(f"--from {from_} is still to come")
-    if first is not None and clock is not None and last is not None and last > now + _DAY / 2:
-        raise ValueError(f"--to {to} is not after --from {from_}: write the day too if it is")
     if first is not None and last is not None and last <= first:
         raise ValueError(f"--to {to} is not after --from {from_}")
     return Period(first, last)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ async def test_the_list_shows_each_once_and_no_text(served: Served) -> None:
     body = await at_the_door(served, b"<html>mijn fiets</html>")
     everything = await served.toog("dead", "list")
     router = await served.toog("dead", "list", "--stage", "router", "--json")
-    later = await served.toog("dead", "list", "--from", NOW.isoformat(), "--to", "23:59", "--json")
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    later = await served.toog("dead", "list", "--from", NOW.isoformat(), "--to", until, "--json")
     none = await served.toog("dead", "list", "--stage", "metrics")
     wrong = await served.toog("dead", "list", "--stage", "mars")
 

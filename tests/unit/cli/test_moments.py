@@ -89,4 +89,8 @@ def test_a_clock_before_the_begin_is_not_the_next_night() -> None:
 
     with pytest.raises(ValueError, match="--to 22:49 is not after --from 22:50"):
         period("22:50", "22:49", now=now, zone=UTC)
+    early = datetime(2026, 11, 22, 0, 6, tzinfo=UTC)
+    assert period("00:05", "23:59", now=early, zone=UTC).last == datetime(
+        2026, 11, 22, 23, 59, tzinfo=UTC
+    )
     assert period("20:30", "01:00", now=now, zone=UTC).last == datetime(2026, 11, 23, 1, tzinfo=UTC)
