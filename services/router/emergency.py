@@ -9,10 +9,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from copy import copy
 from functools import cached_property
+from itertools import chain
 from typing import Final, NamedTuple
 
 from services.router.phrasebook import Hit, Phrasebook
-from services.router.phrases import Spelling
+from services.router.phrases import PhraseError, Reader, Spelling, read_phrase
 from services.router.signs import GUARDS, Calm, EmergencyFile, Group, Guard, Marks, Sign, check
 
 _OWN: Final = "emergency_phrases"
@@ -61,6 +62,17 @@ class Phrases:
             listed=lambda _: False,
         )
         return both
+
+
+def wrong_phrases(file: EmergencyFile, own: tuple[str, ...]) -> Iterator[str]:
+    """A sentence for each phrase that cannot be read; `own` are read with the file's word lists."""
+    reader = Reader(file.words, Spelling(file.spelling), lambda _: 0)
+    written = (text for _, text in chain(_dangers(file), _calms(file)))
+    for text in chain(written, own):
+        try:
+            read_phrase(text, reader)
+        except PhraseError as error:
+            yield str(error)
 
 
 def _dangers(file: EmergencyFile) -> Iterator[tuple[Sign | Group, str]]:

@@ -13,12 +13,11 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-LONGEST: Final = 65_536
-"""Characters of a text that are looked at; no platform of ours takes a longer message."""
+from services.router.plain import LONGEST, NOT_SAID, STRETCHED
+
 GAP: Final = 4
 """Words that `...` may stand for."""
 
-_NOT_SAID: Final = re.compile(r"https?://\S++|[@＠][\w.-]++(?:@[\w.-]++)?")
 _MARKS: Final = re.compile("[\u0300-\u036f]+")
 _LAUGHS: Final = "\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480"
 _SMILES: Final = (
@@ -32,7 +31,6 @@ _TOKEN: Final = re.compile(
 _PICTURES: Final = "\u2100"
 """Pictures come after it, all marks of pause before."""
 _STOPS: Final = frozenset(".!;…\n")
-_STRETCHED: Final = re.compile(r"([^\W\d])\1{2,}")
 _K: Final = re.compile(
     r"k(?=(?:zen|zie|wil|wou|ben|heb|eb|em|vind|vin|ga|zit|durf|kan|hoor|oor|zal|zou|word|krijg|moet"
     r"|voel|zijn|zoek|denk|sta|lig|stik|maak|weet|zag|snap|hoop|vrees|ruik|bloed)$)"
@@ -83,7 +81,7 @@ class Spelling:
         """The words of a text, with its stops and pauses; links and handles are not said."""
         said = text[:LONGEST]
         if "@" in said or "://" in said or "＠" in said:
-            said = _NOT_SAID.sub(" ", said)
+            said = NOT_SAID.sub(" ", said)
         kept, words = self._kept, list[str]()
         for token in _TOKEN.findall(_fold(said)):
             words += kept.get(token) or self._written(token)
@@ -100,7 +98,7 @@ class Spelling:
         return written
 
     def _word(self, token: str) -> tuple[str, ...]:
-        word = _STRETCHED.sub(lambda m: m[1], token)
+        word = STRETCHED.sub(lambda m: m[1], token)
         both = ("k", word[1:]) if _K.match(word) else (word,)
         return tuple(w for way in both for w in self._one.get(way, (way,)))
 

@@ -7,12 +7,12 @@ from typing import Final
 LONGEST: Final = 65_536
 """Characters of a text that are looked at; no platform of ours takes a longer message."""
 
-_NOT_SAID: Final = re.compile(r"https?://\S++|[@＠][\w.-]++(?:@[\w.-]++)?")
+NOT_SAID: Final = re.compile(r"https?://\S++|[@＠][\w.-]++(?:@[\w.-]++)?")
 _LAUGHTER: Final = re.compile("[\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480]+")
 _STOP: Final = re.compile(r"[.!?;…]+|\n\s*\n")
 _PAUSE: Final = re.compile(r"[,:()\"“”«»|]+|\s[-–—]+\s|[–—]")
 _OTHER: Final = re.compile(r"[^\w .,]+|_+")
-_STRETCHED: Final = re.compile(r"([^\W\d])\1{2,}")
+STRETCHED: Final = re.compile(r"([^\W\d])\1{2,}")
 _K: Final = re.compile(
     r" k(?=(?:zen|zie|wil|wou|ben|heb|eb|em|vind|vin|ga|zit|durf|kan|hoor|oor|zal|zou|word|krijg|moet"
     r"|voel|zijn|zoek|denk|sta|lig|stik|maak) )"
@@ -22,10 +22,10 @@ _K: Final = re.compile(
 
 def plain(text: str) -> str:
     """The words in small letters without accents, one space around each; `.` and `,` kept apart."""
-    said = _fold(_NOT_SAID.sub(" ", text[:LONGEST]))
+    said = _fold(NOT_SAID.sub(" ", text[:LONGEST]))
     said = _STOP.sub(" . ", said if said.isascii() else _LAUGHTER.sub(" haha ", said))
     said = _OTHER.sub(" ", _PAUSE.sub(" , ", said))
-    said = " ".join(_STRETCHED.sub(lambda m: m[1], said).split())
+    said = " ".join(STRETCHED.sub(lambda m: m[1], said).split())
     return _K.sub(" k ", f" {said} ")
 
 

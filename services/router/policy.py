@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from services.router.emergency import Phrases, look
+from services.router.emergency import Phrases, look, wrong_phrases
 from services.router.phrases import PhraseError
 from services.router.policy_file import PolicyFile, hashtag, read
 from services.router.signs import EmergencyFile
@@ -103,7 +103,9 @@ def read_policy(text: str) -> Policy:
         if file.emergency_phrases:
             phrases = phrases.beside(file.emergency_phrases)
     except PhraseError as error:
-        raise PolicyError([*mistakes, str(error)]) from error
+        emergency = file.emergency or _shipped_phrases().file
+        every = [*mistakes, str(error), *wrong_phrases(emergency, file.emergency_phrases)]
+        raise PolicyError(list(dict.fromkeys(every))) from error
     if mistakes:
         raise PolicyError(mistakes)
     return Policy(file, phrases, text)

@@ -19,7 +19,7 @@ from toog.contracts.topics import EVENTS, ROOM, TOPICS, Topic
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.client import connection, topic_name
 from toog.kit.stream.produce import BATCH_BYTES
-from toog.kit.stream.topics import _until_led
+from toog.kit.stream.topics import until_led
 from toog.local.system import System
 
 RATE: Final = 250.0
@@ -96,7 +96,7 @@ async def make_topics(settings: KafkaSettings, intake_partitions: int = EVENTS.p
                 for topic in TOPICS
             ]
         )
-        await _until_led(admin, [topic_name(settings, topic) for topic in TOPICS])
+        await until_led(admin, [topic_name(settings, topic) for topic in TOPICS])
     finally:
         await admin.close()
 

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from support.desk import ACCOUNTS, deleted, edited, pool_of, said
 from support.judged import US, Night, noise
 from support.ledger import Ledger
+from support.served import ready
 from support.verbs import toog
 
 from services.responder import review
@@ -76,23 +77,13 @@ class Desk(Night):
         async with self.begun():
             serving = asyncio.create_task(serve(self.responder))
             try:
-                await self._ready(serving)
+                await ready(self.responder.internal_bind, serving)
                 yield self
             finally:
                 serving.cancel()
                 await asyncio.gather(serving, return_exceptions=True)
                 await self.api.aclose()
                 await self.pool.close()
-
-    async def _ready(self, serving: "asyncio.Task[None]") -> None:
-        url = f"http://{self.responder.internal_bind}/readyz"
-        async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(20):
-            while not serving.done():
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await http.get(url)).status_code == 200:
-                        return
-                await asyncio.sleep(0.05)
-        await serving
 
     async def dropped(self, *heard: Event, room: bool = False, by: str = "7") -> list[str]:
         """These were heard, and the router judged them."""

@@ -26,6 +26,17 @@ from toog.local.ports import free_port
 WHO = ("--operator", "an", "--reason", "the night before")
 
 
+async def ready(bind: str, serving: "asyncio.Task[None]") -> None:
+    """Returns once the service with this internal listener is ready; raises what ended it before."""
+    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(20):
+        while not serving.done():
+            with contextlib.suppress(httpx.HTTPError):
+                if (await http.get(f"http://{bind}/readyz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+    await serving
+
+
 class Served(Night):
     """Topics, judges at will, a database, the responder, and verbs on them all."""
 
@@ -65,21 +76,11 @@ class Served(Night):
         """The responder, ready, for the block."""
         serving = asyncio.create_task(serve(self.responder))
         try:
-            await self._ready(serving)
+            await ready(self.responder.internal_bind, serving)
             yield
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
-
-    async def _ready(self, serving: "asyncio.Task[None]") -> None:
-        url = f"http://{self.responder.internal_bind}/readyz"
-        async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(20):
-            while not serving.done():
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await http.get(url)).status_code == 200:
-                        return
-                await asyncio.sleep(0.05)
-        await serving
 
     async def toog(self, *words: str, **environment: str) -> Said:
         """The verb as an operator calls it here."""

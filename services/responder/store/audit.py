@@ -13,7 +13,6 @@ LogAct = Literal[
     "revive",
     "rejudge",
     "find",
-    "dead_list",
     "dead_show",
     "dead_replay",
     "dead_drop",

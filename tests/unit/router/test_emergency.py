@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.router.emergency import Danger, look
-from services.router.phrases import LONGEST, Spelling
+from services.router.phrases import Spelling
+from services.router.plain import LONGEST
 from services.router.policy import Policy, PolicyError, read_policy, shipped_policy
 from services.router.signs import GUARDS
 

@@ -92,6 +92,20 @@ def test_every_mistake_gets_a_sentence_of_its_own() -> None:
     ]
 
 
+def test_every_wrong_phrase_gets_a_sentence_of_its_own() -> None:
+    text = 'emergency_phrases = ["a ...", "rode ballon", "in{x"]'
+    text += '\n[[emergency.group]]\nname = "g"\nphrases = ["met {mes}", "met een mes", "... mes"]'
+
+    with pytest.raises(PolicyError) as caught:
+        read_policy(text)
+
+    told = [
+        next(w for w in ("a ...", "in{x", "met {mes}", "... mes") if f"`{w}`" in said)
+        for said in caught.value.mistakes
+    ]
+    assert told == ["met {mes}", "... mes", "a ...", "in{x"]
+
+
 def test_an_organisation_has_its_tag_and_nobody_else() -> None:
     policy = read_policy('[[organisation]]\nplatform="x"\nid="7"\ntag="press"')
 

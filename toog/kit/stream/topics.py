@@ -57,11 +57,11 @@ async def _create(
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
             raise StartError(f"topic {name} cannot be created: {error.__name__}")
-    await _until_led(admin, [topic_name(settings, topic) for topic in missing])
+    await until_led(admin, [topic_name(settings, topic) for topic in missing])
     return [f"created {topic_name(settings, topic)}" for topic in missing]
 
 
-async def _until_led(admin: AIOKafkaAdminClient, names: list[str]) -> None:
+async def until_led(admin: AIOKafkaAdminClient, names: list[str]) -> None:
     """Waits until the brokers know of the new topics and lead every partition of them.
 
     The controller confirms a creation before the brokers have heard of it: who came at once would
