@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 import pytest
+from hypothesis import given, is_hypothesis_test, settings, strategies
 from pydantic import SecretStr
 
 from toog.kit.migrate import migrate_all
@@ -25,9 +26,17 @@ UNIT_CPU_S = 1.0
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Fetch the jars before the first test that needs them: no test's time limit covers that."""
+    """What is made once, before the first test that needs it: no test's time limit covers that."""
     if any({"kafka", "libs"} & set(getattr(item, "fixturenames", ())) for item in session.items):
         prepare()
+    if any(map(is_hypothesis_test, (getattr(item, "obj", None) for item in session.items))):
+        _know_every_character()
+
+
+@settings(max_examples=1, database=None)
+@given(strategies.text())
+def _know_every_character(_: str) -> None:
+    """Hypothesis makes its table of Unicode at the first text in a fresh checkout: 1.6 s."""
 
 
 @pytest.hookimpl(wrapper=True)
