@@ -1,8 +1,9 @@
-"""Kafka in, Kafka out: intake records become desk records or lines of the ledger."""
+"""Kafka in, Kafka out: intake records become desk records, or lines on pages of the ledger."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -12,10 +13,11 @@ from services.router.about import about, mood
 from services.router.policy import Policy
 from services.router.rules import Door, Facts, Verdicts
 from services.router.telemetry import RouterMetrics
-from toog.contracts import wire
+from toog.contracts import ledger, wire
 from toog.contracts.ids import digest
+from toog.contracts.ledger import LINES, Line, Page
 from toog.contracts.topics import DESK, DROPPED, Topic, record_of
-from toog.contracts.verdicts import DROPPED_REASONS, DROPPED_TYPE, Dropped, Verdict, encode_dropped
+from toog.contracts.verdicts import Verdict
 from toog.kit.stream.consume import Rejected
 from toog.kit.stream.produce import Outgoing
 from toog.platforms.accounts import Accounts
@@ -46,10 +48,7 @@ class Judge:
         self._verdicts = Verdicts(door, policy, accounts)
         self._send = send
         self._metrics = metrics
-        self._places = _Places(topic.name)
-        self._headers: dict[str, wire.LineHeaders] = {
-            reason: wire.LineHeaders("/router", DROPPED_TYPE, reason) for reason in DROPPED_REASONS
-        }
+        self._topic = topic.name
 
     async def __call__(
         self, records: Sequence["ConsumerRecord[bytes, bytes]"]
@@ -59,6 +58,7 @@ class Judge:
         rejected: list[Rejected] = []
         verdicts: list[Verdict] = []
         for begin in range(0, len(records), PIECE):
+            dropped: defaultdict[int, list[Line]] = defaultdict(list)
             for record in records[begin : begin + PIECE]:
                 try:
                     facts = decode(record.value or b"")
@@ -67,7 +67,12 @@ class Judge:
                     continue
                 verdict = self.verdict(facts)
                 verdicts.append(verdict)
-                out.append(self.written(record, facts, verdict))
+                if verdict.outcome == "dropped":
+                    line = self.line(facts, verdict, record.offset, record.timestamp)
+                    dropped[record.partition].append(line)
+                else:
+                    out.append(self.to_desk(record, facts, verdict))
+            out += self.pages(dropped)
             await asyncio.sleep(0)
         await self._send(out)
         self._metrics.judged(Counter(verdicts))
@@ -77,61 +82,64 @@ class Judge:
         """Whether the desk gets it, and why."""
         return self._verdicts.of(facts)
 
-    def written(
+    def to_desk(
         self, record: "ConsumerRecord[bytes, bytes]", facts: Facts, verdict: Verdict
     ) -> Outgoing:
-        """The record that tells the verdict: to the desk unchanged, or a line of the ledger."""
-        if verdict.outcome == "dropped":
-            return self.line(facts, verdict, record.partition, record.offset, record.timestamp)
-        headers = self.headers(facts, verdict, record.partition, record.offset)
+        """The record for the desk: the event's bytes unchanged, the verdict behind its headers."""
         return Outgoing(
             topic=DESK,
             key=record.key or facts.id.encode(),
             value=record.value,
-            headers=[*record.headers, *headers],
+            headers=[
+                *record.headers,
+                *self.headers(facts, verdict, record.partition, record.offset),
+            ],
             timestamp_ms=record.timestamp,
         )
-
-    def line(
-        self, facts: Facts, verdict: Verdict, partition: int, offset: int, received_ms: int
-    ) -> Outgoing:
-        """The line of the ledger on a dropped event that stands at this offset."""
-        place, key = self._places[partition]
-        coordinates = f"{place}{offset}"
-        hashed = digest(facts.id)
-        line = Dropped(
-            event=hashed,
-            record=coordinates,
-            reason=verdict.reason,
-            rules=self._policy.rules,
-            platform=facts.platform,
-            surface=facts.surface,
-            occurred_at=facts.occurred_at,
-            hashtags=facts.hashtags,
-            sentiment=mood(facts, verdict),
-        )
-        headers = self._headers[verdict.reason].of(hashed, received_ms, coordinates)
-        return Outgoing(DROPPED, key, encode_dropped(line), headers, received_ms)
 
     def headers(
         self, facts: Facts, verdict: Verdict, partition: int, offset: int
     ) -> list[tuple[str, bytes]]:
         """What is put behind the headers of an event that the desk gets."""
-        coordinates = f"{self._places[partition][0]}{offset}"
+        coordinates = record_of(self._topic, partition, offset)
         headers = wire.verdict_headers(verdict, self._policy.rules, coordinates)
         if verdict.outcome == "addressed":
             headers += wire.about_headers(about(facts, self._policy))
         return headers
 
+    def line(self, facts: Facts, verdict: Verdict, offset: int, received_ms: int) -> Line:
+        """The line of the ledger on a dropped event that stands at this offset."""
+        return Line(
+            offset,
+            digest(facts.id),
+            verdict.reason,  # type: ignore[arg-type]  # what is dropped has a reason to be dropped
+            facts.platform,
+            facts.occurred_at,
+            received_ms,
+            facts.surface,
+            facts.hashtags,
+            mood(facts, verdict),
+        )
 
-class _Places(dict[int, tuple[str, bytes]]):
-    """By partition of an intake topic: its coordinates up to the offset, and the ledger's key."""
+    def pages(self, dropped: Mapping[int, Sequence[Line]]) -> Iterator[Outgoing]:
+        """The pages of the ledger that these lines, by partition of the intake, fill."""
+        for partition, lines in dropped.items():
+            for begin in range(0, len(lines), LINES):
+                yield self._page(partition, lines[begin : begin + LINES])
 
-    def __init__(self, topic: str) -> None:
-        super().__init__()
-        self._topic = topic
-
-    def __missing__(self, partition: int) -> tuple[str, bytes]:
-        place = record_of(self._topic, partition, 0).removesuffix("0")
-        self[partition] = place, place.removesuffix(":").encode()
-        return self[partition]
+    def _page(self, partition: int, lines: Sequence[Line]) -> Outgoing:
+        page = Page(self._topic, partition, self._policy.rules, lines)
+        place = f"{self._topic}:{partition}"
+        last_ms = max([line.received_ms for line in lines])
+        return Outgoing(
+            topic=DROPPED,
+            key=place.encode(),
+            value=ledger.encode(page),
+            headers=wire.cloud_event(
+                f"{place}:{lines[0].offset}-{lines[-1].offset}",
+                "/router",
+                ledger.PAGE_TYPE,
+                datetime.fromtimestamp(last_ms / 1000, UTC),
+            ),
+            timestamp_ms=last_ms,  # who looks for lines since a time finds the page of the first one
+        )

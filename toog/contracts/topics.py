@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from toog.contracts import activity, dead, events, verdicts
+from toog.contracts import activity, dead, events, ledger
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -91,9 +91,9 @@ DESK: Final = Topic(
     text=True,
 )
 DROPPED: Final = Topic(
-    name="social.dropped.v1",
-    holds="the ledger of the rest: reason, rules, coordinates; no text, no citizen",
-    type=verdicts.Dropped,
+    name="social.dropped.v2",
+    holds="the ledger of the rest, in pages: reason, rules, coordinates; no text, no citizen",
+    type=ledger.Page,
     key="source partition",
     writers=("router",),
     readers=("responder", "metrics"),

@@ -1,6 +1,5 @@
 """The three outcomes and their closed reasons: type, metric label, log field and test name in one."""
 
-from datetime import datetime
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -52,8 +51,6 @@ DROPPED_REASONS: Final[tuple[DroppedReason, ...]] = get_args(DroppedReason)
 MESSAGE_KINDS: Final[tuple[MessageKind, ...]] = get_args(MessageKind)
 TAGS: Final[tuple[Tag, ...]] = get_args(Tag)
 
-DROPPED_TYPE: Final = "social.dropped.v1"
-
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What the router says of one event. `lane` is set exactly when it is addressed."""
@@ -74,36 +71,3 @@ class About(msgspec.Struct, frozen=True, gc=False):
     language: str | None
     sentiment: float
     tag: str | None = None
-
-
-class Dropped(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """A line of the ledger: enough to count, explain and revive; no text, no citizen.
-
-    `event` is the hash of the event's id; `record` the coordinates of the intake record
-    (`topic:partition:offset`); `sentiment` stands only on the sample.
-    """
-
-    event: str
-    record: str
-    reason: Reason
-    rules: str
-    platform: str
-    occurred_at: datetime
-    surface: str | None = None
-    hashtags: tuple[str, ...] = ()
-    sentiment: float | None = None
-    origin: str | None = None
-
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Dropped)
-
-
-def encode_dropped(line: Dropped) -> bytes:
-    """The ledger line's bytes on the wire."""
-    return _encoder.encode(line)
-
-
-def decode_dropped(value: bytes) -> Dropped:
-    """The ledger line of these bytes. Raises `msgspec.DecodeError` where it is none."""
-    return _decoder.decode(value)

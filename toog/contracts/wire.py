@@ -5,9 +5,7 @@ built that the wire does not carry.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Final
+from datetime import datetime
 
 from toog.contracts.verdicts import About, Origin, Verdict
 
@@ -28,41 +26,6 @@ def cloud_event(
     if traceparent is not None:
         headers.append(("traceparent", traceparent.encode()))
     return headers
-
-
-class LineHeaders:
-    """The headers of the ledger's lines of one reason; what they share is built once."""
-
-    def __init__(self, source: str, type_: str, reason: str) -> None:
-        self._version = ("ce_specversion", b"1.0")
-        self._source = ("ce_source", source.encode())
-        self._type = ("ce_type", type_.encode())
-        self._reason = ("ce_reason", reason.encode())
-
-    def of(self, id_: str, time_ms: int, record: str) -> list[tuple[str, bytes]]:
-        """Those of `cloud_event`, the reason, the coordinates; the time is since the epoch."""
-        return [
-            self._version,
-            ("ce_id", id_.encode()),
-            self._source,
-            self._type,
-            ("ce_time", instant(time_ms)),
-            self._reason,
-            ("ce_record", record.encode()),
-        ]
-
-
-_FRACTIONS: Final = (b"+00:00", *(f".{ms:03}000+00:00".encode() for ms in range(1, 1000)))
-
-
-def instant(ms: int) -> bytes:
-    """What `isoformat` says of this time in UTC, for so many of them that it shows."""
-    return _second(ms // 1000) + _FRACTIONS[ms % 1000]
-
-
-@lru_cache(maxsize=1024)
-def _second(seconds: int) -> bytes:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}".encode()
 
 
 def verdict_headers(verdict: Verdict, rules: str, record: str) -> list[tuple[str, bytes]]:

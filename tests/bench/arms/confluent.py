@@ -1,10 +1,11 @@
 """confluent-kafka, well driven: consume a batch, judge, produce, wait, commit.
 
-The same codec, acknowledgements and idempotence as ours, the same judgement, headers and ledger
-lines; the partition is chosen in C (`consistent` is the same CRC-32), and only deliveries that
+The same codec, acknowledgements and idempotence as ours, the same judgement, headers and pages of
+the ledger; the partition is chosen in C (`consistent` is the same CRC-32), and only deliveries that
 failed come back to Python.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, Message, Producer, 
 from support.meter import Meter, spent
 
 from services.router.handlers import Judge, decode
+from toog.contracts.ledger import Line
 from toog.contracts.topics import DESK, DROPPED, MAX_RECORD_BYTES
 from toog.kit.stream.client import topic_name
 from toog.kit.stream.produce import BATCH_BYTES
@@ -55,8 +57,7 @@ async def drive(task: Task, meter: Meter) -> None:
             batch = consumer.consume(2000, 0.1)
             if not batch:
                 continue
-            for message in batch:
-                write(producer, out, by_topic[message.topic()], message)
+            write(producer, out, by_topic, batch)
             if producer.flush(30) or failed:
                 raise RuntimeError(f"not all was delivered: {failed[:1]}")
             consumer.commit(offsets=behind(batch), asynchronous=False)
@@ -65,20 +66,41 @@ async def drive(task: Task, meter: Meter) -> None:
         consumer.close()
 
 
-def write(producer: Producer, out: dict[str, str], judge: Judge, message: Message) -> None:
-    """Puts what the judgement makes of it into the producer's queue."""
-    value, (kind, received_ms) = message.value(), message.timestamp()
-    assert kind == TIMESTAMP_CREATE_TIME
-    facts = decode(value)
-    verdict = judge.verdict(facts)
-    partition, offset = message.partition(), message.offset()
-    if verdict.outcome == "dropped":
-        line = judge.line(facts, verdict, partition, offset, received_ms)
-        topic, key, value, headers = DROPPED, line.key, line.value, line.headers
-    else:
+def write(
+    producer: Producer, out: dict[str, str], by_topic: dict[str, Judge], batch: Sequence[Message]
+) -> None:
+    """Puts what the judgements make of a batch into the producer's queue."""
+    dropped: defaultdict[Judge, defaultdict[int, list[Line]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for message in batch:
+        judge, value, (kind, received_ms) = (
+            by_topic[message.topic()],
+            message.value(),
+            message.timestamp(),
+        )
+        assert kind == TIMESTAMP_CREATE_TIME
+        facts = decode(value)
+        verdict = judge.verdict(facts)
+        partition, offset = message.partition(), message.offset()
+        if verdict.outcome == "dropped":
+            line = judge.line(facts, verdict, offset, received_ms)
+            dropped[judge][partition].append(line)
+            continue
         added = judge.headers(facts, verdict, partition, offset)
-        topic, key, headers = DESK, message.key(), [*message.headers(), *added]
-    producer.produce(out[topic.name], key=key, value=value, headers=headers, timestamp=received_ms)
+        headers = [*message.headers(), *added]
+        producer.produce(
+            out[DESK.name], key=message.key(), value=value, headers=headers, timestamp=received_ms
+        )
+    for judge, lines in dropped.items():
+        for page in judge.pages(lines):
+            producer.produce(
+                out[DROPPED.name],
+                key=page.key,
+                value=page.value,
+                headers=page.headers,
+                timestamp=page.timestamp_ms,
+            )
 
 
 def behind(batch: Sequence[Message]) -> list[TopicPartition]:

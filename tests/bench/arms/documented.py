@@ -28,7 +28,12 @@ async def handle_each(task: Task, meter: Meter) -> None:
     async def route(facts: Facts, message: KafkaMessage) -> None:
         record = message.raw_message
         judge = by_topic[record.topic]
-        told = judge.written(record, facts, judge.verdict(facts))
+        verdict = judge.verdict(facts)
+        if verdict.outcome == "dropped":
+            line = judge.line(facts, verdict, record.offset, record.timestamp)
+            (told,) = judge.pages({record.partition: [line]})
+        else:
+            told = judge.to_desk(record, facts, verdict)
         await publishers[told.topic.name].publish(
             told.value,
             key=told.key,
