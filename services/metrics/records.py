@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, get_args
+from typing import Annotated, Final, NamedTuple, get_args
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -12,7 +12,7 @@ from services.metrics.coverage import CONTEXT, MARKS, Judged, Standing
 from services.metrics.coverage import DEAD as SET_ASIDE
 from services.metrics.load import minute_of
 from services.metrics.mood import Said
-from toog.contracts import about, activity, dead, verdicts, wire
+from toog.contracts import about, activity, dead, wire
 from toog.contracts.activity import Activity
 from toog.contracts.topics import (
     ACTIVITY,
@@ -24,6 +24,7 @@ from toog.contracts.topics import (
     Topic,
     parse_record,
 )
+from toog.contracts.verdicts import DroppedReason
 
 INTAKE: Final = (EVENTS, ROOM)
 
@@ -44,7 +45,7 @@ class Letter(NamedTuple):
 class Told(NamedTuple):
     """What one record told us; nothing at all where it concerns no count of ours."""
 
-    verdict: Judged | None = None
+    verdicts: tuple[Judged, ...] = ()
     letter: Letter | None = None
     activity: Activity | None = None
 
@@ -52,13 +53,22 @@ class Told(NamedTuple):
 NOTHING: Final = Told()
 
 
-class _Line(verdicts.Dropped, frozen=True, kw_only=True, gc=False):
-    """A line of the ledger whose sentiment may be anything: no number is worth a dead letter."""
+class _Line(msgspec.Struct, gc=False):
+    """What is counted of a line; its sentiment may be anything: no number is worth a dead letter."""
 
-    sentiment: msgspec.Raw = _NULL  # type: ignore[assignment]  # the same field, not read yet
+    offset: int
+    reason: DroppedReason
+    received_ms: Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800_000)]  # to the year 10000
+    sentiment: msgspec.Raw = _NULL
 
 
-_lines: Final = msgspec.json.Decoder(_Line)
+class _Page(msgspec.Struct):
+    topic: str
+    partition: int
+    lines: tuple[_Line, ...]
+
+
+_pages: Final = msgspec.json.Decoder(_Page)
 
 
 def read_desk(record: "ConsumerRecord[bytes, bytes]") -> Told:
@@ -73,16 +83,24 @@ def read_desk(record: "ConsumerRecord[bytes, bytes]") -> Told:
         said = mood.of_headers(about.heard(record.headers))
     else:
         raise ValueError("a desk record is addressed or context")
-    return Told(verdict=_judged(record, wire.header(record.headers, "ce_record"), standing, said))
+    coordinates = wire.header(record.headers, "ce_record")
+    return Told((_judged(record, coordinates, standing, said),))
 
 
 def read_dropped(record: "ConsumerRecord[bytes, bytes]") -> Told:
-    """A line of the ledger. Raises ValueError where it cannot be read."""
-    line = _lines.decode(record.value or b"")
-    if line.origin is not None:
-        return NOTHING
-    said = _sampled(bytes(line.sentiment))
-    return Told(verdict=_judged(record, line.record, Standing("dropped", line.reason), said))
+    """A page of the ledger. Raises ValueError where it cannot be read; then none of it counts."""
+    page = _pages.decode(record.value or b"")
+    return Told(
+        tuple(
+            Judged(
+                *_known(page.topic, page.partition, line.offset, _INTAKE_BY_NAME),
+                minute_of(line.received_ms),
+                Standing("dropped", line.reason),
+                _sampled(bytes(line.sentiment)),
+            )
+            for line in page.lines
+        )
+    )
 
 
 def read_dead(record: "ConsumerRecord[bytes, bytes]") -> Told:
@@ -98,7 +116,7 @@ def read_dead(record: "ConsumerRecord[bytes, bytes]") -> Told:
     if stage not in _STAGES or "\0" in coordinates:
         raise ValueError("no dead letter of ours")
     if stage == "router":
-        return Told(_judged(record, coordinates, SET_ASIDE), Letter(stage, coordinates))
+        return Told((_judged(record, coordinates, SET_ASIDE),), Letter(stage, coordinates))
     if stage == "responder":
         _, partition, offset = _place(coordinates, {DESK.name: DESK})
         return Told(letter=Letter(stage, coordinates, (partition, offset)))
@@ -153,7 +171,12 @@ def _judged(
 
 
 def _place(coordinates: str, topics: Mapping[str, Topic]) -> tuple[str, int, int]:
-    name, partition, offset = parse_record(coordinates)
+    return _known(*parse_record(coordinates), topics)
+
+
+def _known(
+    name: str, partition: int, offset: int, topics: Mapping[str, Topic]
+) -> tuple[str, int, int]:
     topic = topics.get(name)
     if topic is None or not (0 <= partition < topic.partitions and 0 <= offset < _LARGEST):
         raise ValueError("no record of a topic that is judged")

@@ -19,12 +19,11 @@ from services.responder.handlers import Intake
 from toog.contracts import about, activity, events
 from toog.contracts.events import Event
 from toog.contracts.ids import digest, partition_of
+from toog.contracts.ledger import LINES, PAGE_TYPE, Line
 from toog.contracts.topics import DESK, DROPPED, EVENTS, record_of
 from toog.contracts.verdicts import (
-    DROPPED_TYPE,
     AddressedReason,
     ContextReason,
-    Dropped,
     DroppedReason,
     Reason,
     Verdict,
@@ -99,13 +98,12 @@ async def test_a_killed_router_loses_nothing_and_the_desk_opens_each_case_once(
     assert len(opened) == len(set(opened)) == cases
 
 
-def judged(flow: Flow, record: Record) -> tuple[str, Record, Verdict, Event]:
-    """Coordinates and record of the intake that this one tells of, with what the rules say of it."""
-    place = header(record.headers, "ce_record") or ""
+def of_the_intake(flow: Flow, place: str) -> tuple[Record, Verdict, Event]:
+    """The intake record at these coordinates, with what the rules say of it."""
     source = flow.watch.intake[place]
     verdict = expected(place.partition(":")[0], source.value)
     assert verdict is not None
-    return place, source, verdict, events.decode(source.value or b"")
+    return source, verdict, events.decode(source.value or b"")
 
 
 async def test_every_verdict_stands_on_the_wire_as_the_contract_says(flow: Flow) -> None:
@@ -113,7 +111,8 @@ async def test_every_verdict_stands_on_the_wire_as_the_contract_says(flow: Flow)
     await flow.send([*flow.crowd.records(2_000), unreadable(3)])
     await flow.whole()
     reasons = {at_the_desk(flow, record) for record in flow.watch.of(DESK)}
-    reasons |= {in_the_ledger(flow, record) for record in flow.watch.of(DROPPED)}
+    for record in flow.watch.of(DROPPED):
+        reasons |= in_the_ledger(flow, record)
 
     assert reasons == REASONS - {"revived", "rejudged"}
     (letter,) = letters(flow.watch).values()
@@ -122,7 +121,8 @@ async def test_every_verdict_stands_on_the_wire_as_the_contract_says(flow: Flow)
 
 
 def at_the_desk(flow: Flow, record: Record) -> Reason:
-    place, source, verdict, event = judged(flow, record)
+    place = header(record.headers, "ce_record") or ""
+    source, verdict, event = of_the_intake(flow, place)
     assert (record.key, record.value, record.timestamp) == (
         source.key,
         source.value,
@@ -150,35 +150,41 @@ def at_the_desk(flow: Flow, record: Record) -> Reason:
     return verdict.reason
 
 
-def in_the_ledger(flow: Flow, record: Record) -> Reason:
-    place, source, verdict, event = judged(flow, record)
-    line = json.loads(record.value or b"")
+def in_the_ledger(flow: Flow, record: Record) -> set[Reason]:
+    page = json.loads(record.value or b"")
+    place, lines = f"{page['topic']}:{page['partition']}", page["lines"]
+    assert page.keys() == {"topic", "partition", "rules", "lines"}
+    assert page["rules"] == policy().rules
+    assert record.key == place.encode()
+    assert 1 <= len(lines) <= LINES
+    for line in lines:
+        _as_the_contract_says(flow, f"{place}:{line['offset']}", line)
+    assert record.timestamp == max(line["received_ms"] for line in lines)
+    headers = {name: value.decode() for name, value in record.headers}
+    assert headers == {
+        "ce_specversion": "1.0",
+        "ce_id": f"{place}:{lines[0]['offset']}-{lines[-1]['offset']}",
+        "ce_source": "/router",
+        "ce_type": PAGE_TYPE,
+        "ce_time": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(),
+    }
+    return {line["reason"] for line in lines}
+
+
+def _as_the_contract_says(flow: Flow, place: str, line: dict) -> None:
+    source, verdict, event = of_the_intake(flow, place)
     assert (
         line.items()
         >= {
             "event": digest(event.id),
-            "record": place,
             "reason": verdict.reason,
-            "rules": policy().rules,
             "platform": event.platform,
+            "received_ms": source.timestamp,
         }.items()
     )
-    assert set(line) <= set(Dropped.__struct_fields__)
+    assert set(line) <= set(Line.__struct_fields__)
     sampled = crc32(event.id.encode()) % 10 == 0 and verdict.reason not in {"signal", "own_post"}
     assert ("sentiment" in line) == sampled
-    assert record.key == place.rpartition(":")[0].encode()
-    assert record.timestamp == source.timestamp
-    headers = {name: value.decode() for name, value in record.headers}
-    assert headers == {
-        "ce_specversion": "1.0",
-        "ce_id": digest(event.id),
-        "ce_source": "/router",
-        "ce_type": DROPPED_TYPE,
-        "ce_time": datetime.fromtimestamp(source.timestamp / 1000, UTC).isoformat(),
-        "ce_reason": verdict.reason,
-        "ce_record": place,
-    }
-    return verdict.reason
 
 
 async def test_a_series_that_stays_unreadable_is_set_aside_once_it_is_resumed(flow: Flow) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
 
+import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
@@ -16,11 +17,11 @@ from services.router.policy import read_policy
 from services.router.settings import Settings
 from services.router.telemetry import RouterMetrics
 from support.desk import ACCOUNTS, said
+from support.pages import forgetting
 from toog.contracts import events
 from toog.contracts.events import Event, Mention
 from toog.contracts.ids import partition_of
 from toog.contracts.topics import EVENTS, ROOM, Topic, record_of
-from toog.contracts.wire import header
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.client import connection, group_name, topic_name
 from toog.kit.stream.consume import broker
@@ -45,7 +46,11 @@ class Forgetful(Producer):
 
     async def send(self, records: Iterable[Outgoing]) -> None:
         """Writes the others."""
-        await super().send(r for r in records if header(r.headers, "ce_record") not in self.forgets)
+        await super().send(
+            msgspec.structs.replace(one, value=left)
+            for one in records
+            if (left := forgetting(one.topic, one.value, one.headers, self.forgets)) is not None
+        )
 
 
 class Night:

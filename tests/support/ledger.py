@@ -19,9 +19,10 @@ from pydantic import SecretStr
 from services.metrics.app import serve
 from services.metrics.handlers import READ
 from services.metrics.settings import Settings
-from toog.contracts import activity, verdicts
+from toog.contracts import activity, ledger
 from toog.contracts.activity import Activity, Progress
 from toog.contracts.ids import partition_of
+from toog.contracts.ledger import Line, Page
 from toog.contracts.topics import (
     ACTIVITY,
     DESK,
@@ -32,7 +33,7 @@ from toog.contracts.topics import (
     Topic,
     record_of,
 )
-from toog.contracts.verdicts import About, Dropped, DroppedReason, Lane, MessageKind, Verdict
+from toog.contracts.verdicts import About, DroppedReason, Lane, MessageKind, Verdict
 from toog.contracts.wire import about_headers, verdict_headers
 from toog.kit import access
 from toog.kit.postgres import connect, open_pool
@@ -73,16 +74,18 @@ def dropped(
     offset: int, reason: DroppedReason = "hashtag_only", sentiment: float | None = None
 ) -> Outgoing:
     """The router's verdict: a line of the ledger; with a sentiment where it is of the sample."""
-    line = Dropped(
-        event="h",
-        record=place(offset),
-        reason=reason,
-        rules="1",
-        platform="x",
-        occurred_at=datetime.now(UTC),
-        sentiment=sentiment,
-    )
-    return written(DROPPED, verdicts.encode_dropped(line))
+    return page((offset, reason, sentiment))
+
+
+def page(*lines: tuple[int, DroppedReason, float | None]) -> Outgoing:
+    """A page of the ledger: offset, reason and sentiment of each line, received now."""
+    now = datetime.now(UTC)
+    received_ms = round(now.timestamp() * 1000)
+    written_lines = [
+        Line(offset, "h", reason, "x", now, received_ms, sentiment=sentiment)
+        for offset, reason, sentiment in lines
+    ]
+    return written(DROPPED, ledger.encode(Page(EVENTS.name, INTAKE, "1", written_lines)))
 
 
 def letter(stage: str, record: str) -> Outgoing:

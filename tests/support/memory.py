@@ -1,6 +1,7 @@
 """A log in memory and the real judges on it: for what must hold of any night, not of delivery."""
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from aiokafka.structs import ConsumerRecord
@@ -9,6 +10,7 @@ from services.router.handlers import Judge
 from services.router.policy import Policy
 from services.router.telemetry import RouterMetrics
 from support.desk import ACCOUNTS
+from support.pages import forgetting
 from toog.contracts import events
 from toog.contracts.ids import partition_of
 from toog.contracts.topics import EVENTS, ROOM, TOPICS, Topic, record_of
@@ -117,11 +119,18 @@ class Memory:
 
     def forget(self, coordinates: str) -> None:
         """Takes every verdict on these coordinates out, and every dead letter."""
-        for place, log in self.logs.items():
-            if place[0] not in DOORS:
-                self.logs[place] = [
-                    record
-                    for record in log
-                    if header(record.headers, "ce_record") != coordinates
-                    or header(record.headers, "ce_origin") is not None
-                ]
+        for (name, number), log in self.logs.items():
+            if name not in DOORS:
+                self.logs[name, number] = list(_forgetting(_BY_NAME[name], log, coordinates))
+
+
+def _forgetting(
+    topic: Topic, log: Iterable[ConsumerRecord], coordinates: str
+) -> Iterator[ConsumerRecord]:
+    for record in log:
+        if header(record.headers, "ce_origin") is not None:
+            yield record
+        else:
+            left = forgetting(topic, record.value, record.headers, {coordinates})
+            if left is not None:
+                yield replace(record, value=left)

@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from support.crowd import expected
-from toog.contracts import dead, verdicts
+from support.pages import lines_of
+from toog.contracts import dead
 from toog.contracts.ids import digest
 from toog.contracts.topics import DEAD, DESK, DROPPED, EVENTS, ROOM, Topic, parse_record, record_of
 from toog.contracts.wire import header
@@ -55,8 +56,9 @@ class Logs:
             self.intake[coordinates] = record
             if coordinates not in self.verdicts:
                 self.waiting[coordinates] = record.timestamp / 1000
-        elif (place := header(record.headers, "ce_record")) is not None:
-            self.verdicts[place].append((said(topic, record), now))
+            return
+        for place, one in sayings(topic, record):
+            self.verdicts[place].append((one, now))
             self.waiting.pop(place, None)
             source, partition, offset = parse_record(place)
             self.furthest[source, partition] = max(self.furthest[source, partition], offset + 1)
@@ -120,13 +122,14 @@ class Watch(Logs):
         return all(len(self.logs[self._topics[p.topic].name, p.partition]) == ends[p] for p in ends)
 
 
-def said(topic: Topic, record: Record) -> Said:
-    """What the record says of an intake record."""
-    headers = dict(record.headers)
-    values = [headers[n].decode() if n in headers else None for n in ("ce_reason", "ce_lane")]
-    if topic is DESK:
-        return Said(topic.name, header(record.headers, "ce_outcome"), *values)
-    return Said(topic.name, "dropped" if topic is DROPPED else None, *values)
+def sayings(topic: Topic, record: Record) -> Iterator[tuple[str, Said]]:
+    """What the record says of which intake records."""
+    if topic is DROPPED:
+        for place, line in lines_of(record.value):
+            yield place, Said(topic.name, "dropped", line.reason, None)
+    elif (place := header(record.headers, "ce_record")) is not None:
+        told = [header(record.headers, f"ce_{name}") for name in ("outcome", "reason", "lane")]
+        yield place, Said(topic.name, *told)
 
 
 def promised(coordinates: str, record: Record) -> Said:
@@ -156,21 +159,26 @@ def no_effect_twice(logs: Logs) -> int:
     own. The desk gets the bytes of the intake.
     """
     desk: dict[str, Said] = {}
-    ledger: dict[str, tuple[str, str | None]] = {}
+    lines: dict[str, tuple[str, str | None]] = {}
     for coordinates, record in logs.intake.items():
         one, id_ = promised(coordinates, record), header(record.headers, "ce_id") or ""
         if one.topic == DESK.name:
             desk[id_] = one
         elif one.topic == DROPPED.name:
-            ledger[coordinates] = (digest(id_), one.reason)
+            lines[coordinates] = (digest(id_), one.reason)
     for record in logs.of(DESK):
         source = logs.intake[header(record.headers, "ce_record") or ""]
         assert (record.key, record.value) == (source.key, source.value)
         assert record.timestamp == source.timestamp
-    lines = (verdicts.decode_dropped(r.value or b"") for r in logs.of(DROPPED))
-    assert desk == _sink((header(r.headers, "ce_id"), said(DESK, r)) for r in logs.of(DESK))
-    assert ledger == _sink((line.record, (line.event, line.reason)) for line in lines)
-    return len(desk) + len(ledger)
+    at_desk = [
+        (header(record.headers, "ce_id"), one)
+        for record in logs.of(DESK)
+        for _, one in sayings(DESK, record)
+    ]
+    told = (line for record in logs.of(DROPPED) for line in lines_of(record.value))
+    assert desk == _sink(at_desk)
+    assert lines == _sink((place, (line.event, line.reason)) for place, line in told)
+    return len(desk) + len(lines)
 
 
 def _sink(told: Iterable[tuple[str | None, object]]) -> dict[str, object]:
@@ -190,8 +198,7 @@ def order_holds(logs: Logs) -> int:
     for topic in TOLD:
         last: dict[object, int] = {}
         seen: set[str] = set()
-        for record in logs.of(topic):
-            coordinates = header(record.headers, "ce_record") or ""
+        for record, coordinates in _told_of(logs, topic):
             if coordinates in seen:
                 continue
             seen.add(coordinates)
@@ -201,6 +208,12 @@ def order_holds(logs: Logs) -> int:
             last[whose] = int(offset)
             citizens[whose] += topic is DESK
     return sum(count > 1 for count in citizens.values())
+
+
+def _told_of(logs: Logs, topic: Topic) -> Iterator[tuple[Record, str]]:
+    for record in logs.of(topic):
+        for coordinates, _ in sayings(topic, record):
+            yield record, coordinates
 
 
 def letters(logs: Logs) -> dict[str, dead.Dead]:

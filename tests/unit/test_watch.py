@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from aiokafka.structs import ConsumerRecord
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 from support import crowd
+from support.pages import forgetting, lines_of
 from support.watch import Logs, everything_judged_once, letters, no_effect_twice, order_holds
 
 from services.router.handlers import Judge
 from services.router.telemetry import RouterMetrics
+from toog.contracts import ledger
 from toog.contracts.ids import partition_of
 from toog.contracts.topics import DESK, DROPPED, EVENTS, ROOM, Topic
 from toog.contracts.verdicts import Verdict
@@ -78,6 +81,13 @@ def first(verdicts: list[Outgoing], topic: Topic) -> Outgoing:
     return next(out for out in verdicts if out.topic is topic)
 
 
+def told_of(out: Outgoing) -> list[str]:
+    """The intake records that it tells of."""
+    if out.topic is DROPPED:
+        return [place for place, _ in lines_of(out.value)]
+    return [header(out.headers, "ce_record") or ""]
+
+
 def loudest(verdicts: list[Outgoing]) -> list[int]:
     return [n for n, out in enumerate(verdicts) if out.key.endswith(b":loudest")]
 
@@ -95,7 +105,14 @@ async def test_a_good_night_and_one_told_twice_pass_every_check() -> None:
 
 @pytest.mark.parametrize("topic", [DESK, DROPPED])
 async def test_a_verdict_that_is_missing_is_seen(topic: Topic) -> None:
-    logs = await judged(lambda verdicts: [v for v in verdicts if v is not first(verdicts, topic)])
+    def change(verdicts: list[Outgoing]) -> list[Outgoing]:
+        one = first(verdicts, topic)
+        place = told_of(one)[0]
+        left = forgetting(topic, one.value, one.headers, {place})
+        rest = [v for v in verdicts if v is not one]
+        return rest if left is None else [replace(one, value=left), *rest]
+
+    logs = await judged(change)
 
     assert len(logs.waiting) == 1
     with pytest.raises(AssertionError, match="1 records judged otherwise"):
@@ -137,6 +154,17 @@ async def test_a_citizen_who_is_overtaken_is_seen() -> None:
         one, *_, other = loudest(verdicts)
         verdicts[one], verdicts[other] = verdicts[other], verdicts[one]
         return verdicts
+
+    with pytest.raises(AssertionError, match="was overtaken"):
+        order_holds(await judged(change))
+
+
+async def test_lines_in_another_order_are_seen() -> None:
+    def change(verdicts: list[Outgoing]) -> list[Outgoing]:
+        one = next(v for v in verdicts if v.topic is DROPPED and len(told_of(v)) > 1)
+        page = ledger.decode(one.value)
+        turned = ledger.encode(replace(page, lines=page.lines[::-1]))
+        return [replace(one, value=turned) if v is one else v for v in verdicts]
 
     with pytest.raises(AssertionError, match="was overtaken"):
         order_holds(await judged(change))

@@ -24,7 +24,7 @@ async def take_in(pool: Pool, told: Sequence[Told], positions: Positions) -> Tot
 
     Rows are locked in this order and by key, so that two instances never wait for each other.
     """
-    verdicts = [one.verdict for one in told if one.verdict is not None]
+    verdicts = [verdict for one in told for verdict in one.verdicts]
     letters = [one.letter for one in told if one.letter is not None]
     activities = [one.activity for one in told if one.activity is not None]
     async with pool.acquire(timeout=ACQUIRE_WITHIN_S) as connection, connection.transaction():

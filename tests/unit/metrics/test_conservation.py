@@ -151,8 +151,9 @@ def by_toog_balance(log: Memory, dice: random.Random | None = None) -> Drawn:
 
 def by_metrics(log: Memory) -> Balance:
     """As the service counts, without its database: all verdicts, also those ahead of a commit."""
-    verdicts = [READERS[topic.name](record).verdict for topic, record in log.told]
-    verdicts = [verdict for verdict in verdicts if verdict is not None]
+    verdicts = [
+        verdict for topic, record in log.told for verdict in READERS[topic.name](record).verdicts
+    ]
     blocks = {block_of(verdict): bytearray(BLOCK) for verdict in verdicts}
     tally = judge(blocks, verdicts)
     lines = []

@@ -17,9 +17,10 @@ from services.metrics.records import (
     read_desk,
     read_dropped,
 )
-from toog.contracts import activity, dead, verdicts
+from toog.contracts import activity, dead, ledger
 from toog.contracts.activity import Activity, Progress
-from toog.contracts.verdicts import About, Dropped, Verdict
+from toog.contracts.ledger import Line, Page
+from toog.contracts.verdicts import About, Verdict
 from toog.contracts.wire import about_headers, verdict_headers
 
 AT = datetime(2026, 11, 22, 20, 31, 42, tzinfo=UTC)
@@ -41,10 +42,14 @@ def judged(standing: Standing, said: Said = mood.NOTHING) -> Judged:
     return Judged("social.events.v1", 3, 77, MINUTE, standing, said)
 
 
-def line(**changed: object) -> bytes:
-    fields = {"event": "h", "record": PLACE, "reason": "hashtag_only", "rules": "1",
-              "platform": "x", "occurred_at": AT}  # fmt: skip
-    return verdicts.encode_dropped(Dropped(**{**fields, **changed}))
+def line(**changed: object) -> Line:
+    fields = {"offset": 77, "event": "h", "reason": "hashtag_only", "platform": "x",
+              "occurred_at": AT, "received_ms": int(AT.timestamp() * 1000)}  # fmt: skip
+    return Line(**{**fields, **changed})
+
+
+def page(*lines: Line, topic: str = "social.events.v1", partition: int = 3) -> bytes:
+    return ledger.encode(Page(topic, partition, "1", lines))
 
 
 def test_an_addressed_record_tells_its_lane_and_coordinates() -> None:
@@ -52,24 +57,53 @@ def test_an_addressed_record_tells_its_lane_and_coordinates() -> None:
 
     told = read_desk(record(headers=headers))
 
-    assert told.verdict == judged(Standing("addressed", "mention"))
+    assert told.verdicts == (judged(Standing("addressed", "mention")),)
 
 
 def test_a_context_record_tells_its_coordinates() -> None:
     headers = verdict_headers(Verdict("context", "deletion"), "1", PLACE)
 
-    assert read_desk(record(headers=headers)).verdict == judged(CONTEXT)
+    assert read_desk(record(headers=headers)).verdicts == (judged(CONTEXT),)
 
 
 def test_a_revived_record_tells_nothing() -> None:
     headers = [*verdict_headers(Verdict("addressed", "revived", "thread"), "1", PLACE)]
 
     assert read_desk(record(headers=[*headers, ("ce_origin", b"x")])) == NOTHING
-    assert read_dropped(record(line(origin="x"))) == NOTHING
 
 
 def test_a_line_of_the_ledger_tells_its_reason() -> None:
-    assert read_dropped(record(line())).verdict == judged(Standing("dropped", "hashtag_only"))
+    assert read_dropped(record(page(line()))).verdicts == (
+        judged(Standing("dropped", "hashtag_only")),
+    )
+
+
+def test_a_page_tells_of_each_of_its_lines_when_it_was_received() -> None:
+    later = int(AT.timestamp() * 1000) + 60_000
+    told = read_dropped(record(page(line(), line(offset=80, reason="signal", received_ms=later))))
+
+    first, second = told.verdicts
+    assert first == judged(Standing("dropped", "hashtag_only"))
+    assert second == Judged(
+        "social.events.v1", 3, 80, MINUTE + 1, Standing("dropped", "signal"), mood.NOTHING
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"topic": "social.desk.v1"}, {"partition": 12}, {"partition": -1}],
+)
+def test_a_page_on_no_intake_partition_cannot_be_read(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="no record of a topic"):
+        read_dropped(record(page(line(), **wrong)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"offset": -1}, {"offset": 2**62}, {"received_ms": -1}, {"received_ms": 2**60}]
+)
+def test_a_page_with_a_line_that_cannot_be_is_not_counted_at_all(wrong: dict) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - either the decoder's or ours
+        read_dropped(record(page(line(), line(**wrong))))
 
 
 def test_an_addressed_record_tells_its_mood_in_hundredths() -> None:
@@ -79,35 +113,33 @@ def test_an_addressed_record_tells_its_mood_in_hundredths() -> None:
     told = read_desk(record(headers=headers))
 
     said = Said(-75, "complaint", "nl")
-    assert told.verdict == judged(Standing("addressed", "mention"), said)
+    assert told.verdicts == (judged(Standing("addressed", "mention"), said),)
 
 
 def test_a_sampled_line_tells_the_same_hundredths_as_a_header() -> None:
     for sentiment in (-1.0, -0.755, -0.005, 0.0, 0.145, 0.285, 1.0):
         headers = verdict_headers(Verdict("addressed", "mention", "mention"), "1", PLACE)
         headers += about_headers(About("other", "nl", sentiment))
-        at_desk = read_desk(record(headers=headers)).verdict
-        in_ledger = read_dropped(record(line(sentiment=sentiment))).verdict
+        (at_desk,) = read_desk(record(headers=headers)).verdicts
+        (in_ledger,) = read_dropped(record(page(line(sentiment=sentiment)))).verdicts
 
-        assert at_desk is not None
-        assert in_ledger is not None
         assert at_desk.said.sentiment == in_ledger.said.sentiment
 
 
 @pytest.mark.parametrize("wrong", ['"sad"', "1.01", "-7", "true", "[0.5]", "1e999", '{"a": 1}'])
 def test_a_sentiment_that_is_none_is_left_out_of_the_ledger_and_no_dead_letter(wrong: str) -> None:
-    value = line(sentiment=0.25).replace(b"0.25", wrong.encode())
+    value = page(line(sentiment=0.25)).replace(b"0.25", wrong.encode())
 
     told = read_dropped(record(value))
 
     said = Said(wrong=("sentiment",))
-    assert told.verdict == judged(Standing("dropped", "hashtag_only"), said)
+    assert told.verdicts == (judged(Standing("dropped", "hashtag_only"), said),)
 
 
 def test_an_empty_sentiment_of_the_ledger_is_none_and_not_wrong() -> None:
-    value = line(sentiment=0.25).replace(b"0.25", b"null")
+    value = page(line(sentiment=0.25)).replace(b"0.25", b"null")
 
-    assert read_dropped(record(value)).verdict == judged(Standing("dropped", "hashtag_only"))
+    assert read_dropped(record(value)).verdicts == (judged(Standing("dropped", "hashtag_only")),)
 
 
 def test_headers_that_say_what_cannot_be_are_left_out_and_no_dead_letter() -> None:
@@ -117,7 +149,7 @@ def test_headers_that_say_what_cannot_be_are_left_out_and_no_dead_letter() -> No
     told = read_desk(record(headers=headers))
 
     said = Said(language="fr", wrong=("ce_kind", "ce_sentiment"))
-    assert told.verdict == judged(Standing("addressed", "mention"), said)
+    assert told.verdicts == (judged(Standing("addressed", "mention"), said),)
 
 
 def test_the_routers_dead_letter_is_what_became_of_the_record() -> None:
@@ -125,14 +157,14 @@ def test_the_routers_dead_letter_is_what_became_of_the_record() -> None:
     letter = dead.Dead(stage="router", record=PLACE, error="ValueError", seen_at=AT, body="")
 
     for one in (record(headers=headers), record(dead.encode(letter))):
-        assert read_dead(one) == (judged(DEAD), Letter("router", PLACE), None)
+        assert read_dead(one) == ((judged(DEAD),), Letter("router", PLACE), None)
 
 
 def test_the_desks_dead_letter_tells_its_place_at_the_desk() -> None:
     headers = [("ce_stage", b"responder"), ("ce_record", b"social.desk.v1:2:9")]
 
     letter = Letter("responder", "social.desk.v1:2:9", (2, 9))
-    assert read_dead(record(headers=headers)) == (None, letter, None)
+    assert read_dead(record(headers=headers)) == ((), letter, None)
 
 
 def test_a_body_that_ingest_could_not_read_is_a_dead_letter_and_no_verdict() -> None:
@@ -178,8 +210,8 @@ def test_headers_without_a_known_verdict_are_refused(headers: list[tuple[str, by
 
 
 def test_a_reason_that_drops_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="contract"):
-        read_dropped(record(line(reason="mention")))
+    with pytest.raises(ValueError, match="enum value .mention."):
+        read_dropped(record(page(line(), line(reason="mention"))))
 
 
 @pytest.mark.parametrize(

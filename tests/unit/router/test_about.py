@@ -7,13 +7,14 @@ from zlib import crc32
 import pytest
 from aiokafka.structs import ConsumerRecord
 from prometheus_client import CollectorRegistry
+from support.pages import lines_of
 
 from services.router.about import about, mood
 from services.router.handlers import Judge
 from services.router.policy import read_policy
 from services.router.rules import Facts, judge
 from services.router.telemetry import RouterMetrics
-from toog.contracts import events, verdicts
+from toog.contracts import events
 from toog.contracts.events import Author, Event, Mention
 from toog.contracts.topics import DESK, DROPPED, EVENTS
 from toog.contracts.verdicts import About
@@ -86,14 +87,11 @@ async def test_context_says_nothing_of_it() -> None:
 
 async def test_the_mood_stands_on_every_tenth_line_of_the_ledger_by_its_id() -> None:
     given = [event(id=f"x:1:post:{n}", text="prachtig! ❤️", mentions=()) for n in range(300)]
-    lines = await sent(*given)
+    pages = await sent(*given)
 
-    assert {record.topic for record in lines} == {DROPPED}
-    told = {
-        e.id
-        for e, r in zip(given, lines, strict=True)
-        if verdicts.decode_dropped(r.value or b"").sentiment is not None
-    }
+    assert {record.topic for record in pages} == {DROPPED}
+    lines = [line for page in pages for _, line in lines_of(page.value)]
+    told = {e.id for e, line in zip(given, lines, strict=True) if line.sentiment is not None}
     assert told == {e.id for e in given if crc32(e.id.encode()) % 10 == 0}
     assert 15 < len(told) < 45
 

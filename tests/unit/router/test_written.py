@@ -1,28 +1,62 @@
-"""What the router writes: the ledger's line and headers, byte for byte as the contract says."""
+"""What the router writes of dropped events: pages of the ledger, as the contract says."""
 
 from datetime import UTC, datetime
 
-from hypothesis import given
-from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
-from toog.contracts import wire
-from toog.contracts.verdicts import DROPPED_TYPE
+from services.router.handlers import Judge
+from services.router.policy import read_policy
+from services.router.telemetry import RouterMetrics
+from toog.contracts import ledger, wire
+from toog.contracts.ledger import LINES, Line
+from toog.contracts.topics import DROPPED, ROOM
+from toog.kit.stream.produce import Outgoing
+from toog.platforms.accounts import Accounts
+
+POLICY = read_policy("")
+AT = datetime(2026, 11, 22, 20, 41, 7, 25_000, tzinfo=UTC)
+AT_MS = 1_795_380_067_025
 
 
-@given(st.integers(0, 4_102_444_800_000))
-def test_a_time_is_written_as_isoformat_writes_it(ms: int) -> None:
-    seconds, rest = divmod(ms, 1000)
-    time = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
-
-    assert wire.instant(ms) == time.isoformat().encode()
+def line(offset: int, received_ms: int = AT_MS) -> Line:
+    return Line(offset, "h", "hashtag_only", "x", AT, received_ms)
 
 
-def test_a_line_has_the_headers_of_every_record_its_reason_and_its_coordinates() -> None:
-    time = datetime(2026, 11, 22, 20, 41, 7, 25_000, tzinfo=UTC)
-    headers = wire.LineHeaders("/router", DROPPED_TYPE, "hashtag_only")
+def pages(*partitions: tuple[int, list[Line]]) -> list[Outgoing]:
+    judge = Judge(
+        ROOM,
+        "room",
+        policy=POLICY,
+        accounts=Accounts([]),
+        send=None,
+        metrics=RouterMetrics(CollectorRegistry()),
+    )
+    return list(judge.pages(dict(partitions)))
 
-    assert headers.of("h", 1_795_380_067_025, "social.room.v1:3:44") == [
-        *wire.cloud_event("h", "/router", DROPPED_TYPE, time),
-        ("ce_reason", b"hashtag_only"),
-        ("ce_record", b"social.room.v1:3:44"),
+
+def test_a_page_has_the_headers_of_every_record_and_the_key_of_its_partition() -> None:
+    lines = [line(44, AT_MS - 3), line(45), line(51, AT_MS - 1)]
+    (page,) = pages((3, lines))
+
+    assert (page.topic, page.key, page.timestamp_ms) == (DROPPED, b"social.room.v1:3", AT_MS)
+    assert page.headers == wire.cloud_event(
+        "social.room.v1:3:44-51", "/router", "social.dropped.v2", AT
+    )
+    read = ledger.decode(page.value)
+    assert (read.topic, read.partition, read.rules) == (ROOM.name, 3, POLICY.rules)
+    assert list(read.lines) == lines
+
+
+def test_lines_of_different_partitions_never_share_a_page() -> None:
+    found = [ledger.decode(page.value) for page in pages((3, [line(1)]), (5, [line(1), line(2)]))]
+
+    assert [(page.partition, len(page.lines)) for page in found] == [(3, 1), (5, 2)]
+
+
+def test_a_page_that_is_full_is_followed_by_another_in_order() -> None:
+    found = [
+        ledger.decode(page.value) for page in pages((0, [line(n) for n in range(2 * LINES + 1)]))
     ]
+
+    assert [len(page.lines) for page in found] == [LINES, LINES, 1]
+    assert [one.offset for page in found for one in page.lines] == list(range(2 * LINES + 1))
