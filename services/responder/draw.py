@@ -7,11 +7,14 @@ sample of it, whatever order the lines come in; asking for more only adds to it.
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
 
-from toog.contracts.verdicts import DROPPED_REASONS, Dropped, DroppedReason, decode_dropped
+from toog.contracts.ledger import LINES
+from toog.contracts.topics import record_of
+from toog.contracts.verdicts import DROPPED_REASONS, DroppedReason
 from toog.kit.stream.read import Span
 
 QUOTES: Final = 10
@@ -21,24 +24,35 @@ SLICES: Final = 16
 _REASONS: Final[dict[str, DroppedReason]] = {reason: reason for reason in DROPPED_REASONS}
 
 
-class _Brief(msgspec.Struct, gc=False):
-    """What the draw needs of a line; the rest is decoded only of what is drawn."""
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """What a review needs of a line of the ledger; a newer router may give reasons unknown here."""
 
+    offset: int
     event: str
-    record: str
     reason: str
-    origin: str | None = None
+    platform: str
+    occurred_at: datetime
+    received_ms: int
+    surface: str | None = None
 
 
-_brief: Final = msgspec.json.Decoder(_Brief)
+class _Page(msgspec.Struct, frozen=True):
+    topic: str
+    partition: int
+    rules: str
+    lines: list[Line]
+
+
+_decode: Final = msgspec.json.Decoder(_Page).decode
 
 
 class Drawn(NamedTuple):
-    """A line of the ledger that was drawn, with the receipt of its event in ms since 1970."""
+    """A line of the ledger that was drawn, with the coordinates of its intake record."""
 
-    line: Dropped
+    record: str
     reason: DroppedReason
-    received_ms: int
+    rules: str
+    line: Line
 
 
 def share(reason: DroppedReason, per_reason: int) -> int:
@@ -47,31 +61,39 @@ def share(reason: DroppedReason, per_reason: int) -> int:
 
 
 class Sample:
-    """Draws while lines go by; holds at most twice what it will give.
+    """Draws while pages go by; holds at most twice what it will give.
 
-    `only`: draw this reason alone. `seen` counts the lines by reason, drawn or not.
+    `only`: draw this reason alone. `lines` counts the lines of the time, `seen` by reason, drawn
+    or not.
     """
 
-    def __init__(self, per_reason: int, only: DroppedReason | None = None) -> None:
+    def __init__(self, time_ms: range, per_reason: int, only: DroppedReason | None = None) -> None:
         reasons = (only,) if only is not None else DROPPED_REASONS
+        self.lines = 0
         self.seen: Counter[DroppedReason] = Counter()
+        self._time_ms = time_ms
         self._shares = {reason: share(reason, per_reason) for reason in reasons}
         self._kept: dict[str, dict[str, Drawn]] = {reason: {} for reason in reasons}
         self._worst: dict[str, str] = {}
 
-    def offer(self, value: bytes, received_ms: int) -> None:
-        """One line of the ledger. Raises ValueError where it cannot be read."""
-        brief = _brief.decode(value)
-        reason = _REASONS.get(brief.reason)
-        if brief.origin is not None or reason is None:
-            return  # told a second time of a record that has its line
-        self.seen[reason] += 1
+    def offer(self, value: bytes) -> None:
+        """One page of the ledger. Raises ValueError where it cannot be read."""
+        page = _decode(value)
+        for line in page.lines:
+            if line.received_ms in self._time_ms:  # a page may reach over either end of the time
+                self.lines += 1
+                if (reason := _REASONS.get(line.reason)) is not None:
+                    self.seen[reason] += 1
+                    self._weigh(page, line, reason)
+
+    def _weigh(self, page: _Page, line: Line, reason: DroppedReason) -> None:
         kept = self._kept.get(reason)
-        if kept is None or brief.event > self._worst.get(reason, "~"):
+        if kept is None or line.event > self._worst.get(reason, "~"):
             return
-        before = kept.get(brief.event)
-        if before is None or brief.record < before.line.record:  # the same, whichever came first
-            kept[brief.event] = Drawn(decode_dropped(value), reason, received_ms)
+        record = record_of(page.topic, page.partition, line.offset)
+        before = kept.get(line.event)
+        if before is None or record < before.record:  # the same, whichever came first
+            kept[line.event] = Drawn(record, reason, page.rules, line)
         if len(kept) > 2 * self._shares[reason]:
             self._cut(reason)
 
@@ -93,23 +115,48 @@ class Sample:
         return [drawn for _, drawn in sorted(ranked, key=lambda one: one[0])]
 
 
-def slices(spans: Sequence[Span], limit: int) -> list[list[Span]]:
-    """What is read of these spans so that it is at most `limit` records, in the order of reading.
+def pages(spans: Sequence[Span]) -> int:
+    """How many pages stand there."""
+    return sum(span.end - span.first for span in spans)
+
+
+def pieces(spans: Sequence[Span], most: int, sample: Sample) -> Iterator[list[Span]]:
+    """What is read of these spans, in this order, so that `sample` sees some `most` lines.
 
     All of it where that is few enough; else evenly spaced pieces, the same share of every span,
-    in an order that is spread over the whole time however early somebody stops.
+    in an order that is spread over the whole time however early somebody stops. How full pages
+    are is known only once some were read: first as many as are never too many, then more if these
+    were not full.
     """
-    total = sum(span.end - span.first for span in spans)
-    if total <= limit:
-        return [list(spans)]
-    return [[_piece(span, number, limit, total) for span in spans] for number in _spread(SLICES)]
+    total, first = pages(spans), most // LINES
+    if total <= first:
+        yield list(spans)
+        return
+    yield from _slices(spans, 0, first, total)
+    more = min(first * most // max(sample.lines, 1), total)
+    for piece in _slices(spans, first, more, total):
+        if sample.lines >= most:
+            return
+        yield piece
 
 
-def _piece(span: Span, number: int, limit: int, total: int) -> Span:
+def _slices(spans: Sequence[Span], begin: int, end: int, total: int) -> Iterator[list[Span]]:
+    """Of every slice of every span its share of the pages that bring `begin` of all to `end`."""
+    if begin < end:
+        for number in _spread(SLICES):
+            yield [
+                span._replace(
+                    first=_reach(span, number, begin, total), end=_reach(span, number, end, total)
+                )
+                for span in spans
+            ]
+
+
+def _reach(span: Span, number: int, most: int, total: int) -> int:
+    """The offset that this slice of the span is read up to once `most` pages of all were."""
     length = span.end - span.first
     begin, end = length * number // SLICES, length * (number + 1) // SLICES
-    size = end * limit // total - begin * limit // total
-    return span._replace(first=span.first + begin, end=span.first + begin + size)
+    return span.first + begin + end * most // total - begin * most // total
 
 
 def _spread(count: int) -> Iterator[int]:

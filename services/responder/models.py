@@ -137,9 +137,13 @@ class Review(Answer):
 
     from_: datetime = Field(serialization_alias="from")
     to: datetime
-    lines: int = Field(description="lines of the ledger that were looked at")
-    held: int = Field(description="lines that the ledger holds of this time")
-    clipped: bool = Field(description="the time begins before the ledger, or lines were left out")
+    lines: int = Field(description="lines of the ledger, of this time, that were looked at")
+    share: float = Field(
+        description="how much of what the ledger holds of this time was looked at; 1: all of it"
+    )
+    clipped: bool = Field(
+        description="not all was seen: the time begins before the ledger, or lines were left out"
+    )
     dropped: dict[DroppedReason, int] = Field(description="the lines looked at, by reason")
     events: list[DroppedEvent]
 

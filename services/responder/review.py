@@ -2,101 +2,31 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.responder import intake
-from services.responder.draw import Drawn, Sample, slices
 from services.responder.store import Pool, audit, desk, reviewed, transaction
 from services.responder.telemetry import ReviewMetrics
-from toog.contracts import events
 from toog.contracts.events import Event
-from toog.contracts.topics import DROPPED
-from toog.contracts.verdicts import DroppedReason
 from toog.kit.errors import UnavailableError
 from toog.kit.postgres import AWAY
 from toog.kit.revive import (
     Revived,
     Send,
     Standing,
-    UnfitError,
     coordinates,
     message_of,
     revive,
-    unfit,
 )
 from toog.kit.settings import KafkaSettings
-from toog.kit.stream.read import Look, Span, look
+from toog.kit.stream.read import look
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MS: Final = timedelta(milliseconds=1)
-LINES: Final = 100_000
-"""So many lines of the ledger are looked at; of a longer time, evenly spaced pieces."""
-BITE: Final = 500
-"""Lines between two breaths: some five milliseconds, then agents have their turn."""
-LEDGER_S: Final = 8.0
-TEXTS_S: Final = 8.0
 WITHIN_S: Final = 30.0
 """A review or a revival that takes longer is given up: Kafka is not well."""
 REVIEWS_AT_ONCE: Final = 2
 REVIVALS_AT_ONCE: Final = 4
 BUSY_S: Final = 5.0
-TEXT_LENGTH: Final = 2_000
-OUT_OF_ORDER_MS: Final = 300_000
-"""The ledger is almost in the order of receipts: this much behind the end is looked at too."""
-
-
-class Wish(NamedTuple):
-    """What is to be shown: received in [begin, end), so many of this reason (None: of each)."""
-
-    begin: datetime
-    end: datetime
-    per_reason: int
-    reason: DroppedReason | None
-
-    @property
-    def ms(self) -> tuple[int, int]:
-        """The time in ms since 1970, as records carry it."""
-        return (self.begin - EPOCH) // MS, (self.end - EPOCH) // MS
-
-    def __str__(self) -> str:
-        """As the audit says it."""
-        what = self.reason or "each reason"
-        return f"{self.per_reason} of {what}, {self.begin.isoformat()} to {self.end.isoformat()}"
-
-
-class Text(NamedTuple):
-    """What the intake holds of a drawn event, as far as it is shown."""
-
-    message: str
-    text: str
-    shortened: bool
-    author_handle: str | None
-    unfit: str | None
-
-
-class Shown(NamedTuple):
-    """One drawn event. `text` is None where it is gone or `deleted`; `case`: where it stands."""
-
-    drawn: Drawn
-    text: Text | None
-    deleted: bool = False
-    case: str | None = None
-
-
-class Showing(NamedTuple):
-    """A review: `lines` of the `held` lines were looked at; `seen` counts them by reason.
-
-    `clipped`: the time begins before what the topic holds, or not everything could be looked at.
-    """
-
-    lines: int
-    held: int
-    clipped: bool
-    seen: dict[DroppedReason, int]
-    events: Sequence[Shown]
 
 
 class Review:
@@ -115,7 +45,7 @@ class Review:
     async def show(self, agent: str, wish: Wish) -> Showing:
         """The sample, after its audit row. Raises UnavailableError when busy or Kafka is away."""
         async with self._turn("review", self._reviews), look(self._settings) as looking:
-            showing = await _gathered(looking, wish)
+            showing = await gathered(looking, wish)
             shown = await self._accounted(agent, wish, showing.events)
         return showing._replace(events=shown)
 
@@ -125,12 +55,12 @@ class Review:
         async with transaction(self._pool) as connection:
             homes, deleted = await desk.known(connection, messages)
             shown = [_standing(one, homes, deleted) for one in found]
-            records = [one.drawn.line.record for one in shown]
+            records = [one.drawn.record for one in shown]
             await audit.write_log_act(connection, agent, "review", str(wish), records)
             await reviewed.shown(
                 connection,
                 [
-                    (one.drawn.line.record, one.drawn.reason, one.drawn.line.rules, one.case)
+                    (one.drawn.record, one.drawn.reason, one.drawn.rules, one.case)
                     for one in shown
                     if one.text is not None and one.text.unfit is None
                 ],
@@ -206,57 +136,6 @@ class _Act:
         async with transaction(self._pool) as connection:
             await audit.write_log_act(connection, self._agent, "revive", self._why, [self.record])
             await reviewed.revived(connection, self.record)
-
-
-async def _gathered(looking: Look, wish: Wish) -> Showing:
-    begin, end = wish.ms
-    spans = await looking.spans([DROPPED], begin, end + OUT_OF_ORDER_MS)
-    held = sum(span.end - span.first for span in spans)
-    sample = Sample(wish.per_reason, wish.reason)
-    lines = await _drawn(looking, spans, range(begin, end), sample)
-    drawn, found = sample.drawn(), []
-    until = time.monotonic() + TEXTS_S
-    for one in drawn:
-        if time.monotonic() > until:
-            break
-        found.append(Shown(one, await _text(looking, one.line.record)))
-    clipped = lines < held or len(found) < len(drawn) or any(span.clipped for span in spans)
-    return Showing(lines, held, clipped, dict(sample.seen), found)
-
-
-async def _drawn(looking: Look, spans: Sequence[Span], time_ms: range, sample: Sample) -> int:
-    """Lets the ledger's lines of that time pass by the sample; how many did."""
-    lines, until = 0, time.monotonic() + LEDGER_S
-    for piece in slices(spans, LINES):
-        async with contextlib.aclosing(looking.scan(piece, bite=BITE)) as bites:
-            async for bite in bites:
-                for _, record in bite:
-                    if record.timestamp in time_ms:
-                        with contextlib.suppress(ValueError):  # metrics sets it aside, once
-                            sample.offer(record.value or b"", record.timestamp)
-                lines += len(bite)
-                if time.monotonic() > until:
-                    return lines
-                await asyncio.sleep(0)
-    return lines
-
-
-async def _text(looking: Look, record: str) -> Text | None:
-    """What is shown of the intake record; None where it is gone or cannot be read."""
-    try:
-        found = await looking.record(coordinates(record))
-        if found is None:
-            return None
-        event = events.decode(found.value or b"")
-    except (UnfitError, ValueError, RecursionError):
-        return None
-    return Text(
-        message=message_of(event),
-        text=event.text[:TEXT_LENGTH],
-        shortened=len(event.text) > TEXT_LENGTH,
-        author_handle=event.author.handle if event.author is not None else None,
-        unfit=unfit(event),
-    )
 
 
 def _standing(one: Shown, homes: dict[str, intake.Home], deleted: frozenset[str]) -> Shown:

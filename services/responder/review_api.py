@@ -10,7 +10,8 @@ from pydantic import AwareDatetime
 from services.responder import models, problems
 from services.responder.callers import Agent
 from services.responder.draw import QUOTES
-from services.responder.review import EPOCH, MS, Review, Shown, Wish
+from services.responder.gather import EPOCH, MS, Shown, Wish
+from services.responder.review import Review
 from toog.contracts.verdicts import DroppedReason
 
 GONE: Final = "Kafka does not hold this text any more: it is kept for 72 hours"
@@ -67,7 +68,7 @@ async def review_dropped(
         from_=begin,
         to=end,
         lines=showing.lines,
-        held=showing.held,
+        share=showing.share,
         clipped=showing.clipped,
         dropped=showing.seen,
         events=[_event(one) for one in showing.events],
@@ -84,16 +85,16 @@ async def revive_record(
 
 
 def _event(one: Shown) -> models.DroppedEvent:
-    line, text = one.drawn.line, one.text
+    (record, reason, rules, line), text = one.drawn, one.text
     note = text.unfit if text is not None else DELETED if one.deleted else GONE
     return models.DroppedEvent(
-        record=line.record,
-        reason=one.drawn.reason,
-        rules=line.rules,
+        record=record,
+        reason=reason,
+        rules=rules,
         platform=line.platform,
         surface=line.surface,
         occurred_at=line.occurred_at,
-        received_at=EPOCH + one.drawn.received_ms * MS,
+        received_at=EPOCH + line.received_ms * MS,
         text=text.text if text is not None else None,
         shortened=text is not None and text.shortened,
         author_handle=text.author_handle if text is not None else None,

@@ -170,7 +170,7 @@ def test_the_desks_dead_letter_tells_its_place_at_the_desk() -> None:
 def test_a_body_that_ingest_could_not_read_is_a_dead_letter_and_no_verdict() -> None:
     headers = [("ce_stage", b"ingest"), ("ce_record", b"x:webhook:abc")]
 
-    assert read_dead(record(headers=headers)) == (None, Letter("ingest", "x:webhook:abc"), None)
+    assert read_dead(record(headers=headers)) == ((), Letter("ingest", "x:webhook:abc"), None)
 
 
 @pytest.mark.parametrize(
