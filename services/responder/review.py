@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from services.responder import intake
+from services.responder.gather import Showing, Shown, Wish, gathered
 from services.responder.store import Pool, audit, desk, reviewed, transaction
 from services.responder.telemetry import ReviewMetrics
 from toog.contracts.events import Event
