@@ -110,6 +110,10 @@ class Search:
         """Whether one of the ids stands anywhere in these bytes."""
         return self._any is not None and self._any.search(body) is not None
 
+    def hash_inside(self, body: bytes) -> bool:
+        """Whether the hash of one of the event ids stands anywhere in these bytes."""
+        return any(hashed.encode() in body for hashed in self.hashes)
+
     def _is(self, event: Event) -> bool:
         what = self._what
         if event.id in what.ids or event.of in what.ids:

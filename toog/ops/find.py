@@ -6,15 +6,18 @@ from typing import Final, NamedTuple
 
 from aiokafka.structs import ConsumerRecord
 
-from toog.contracts import dead, events, verdicts
 from toog.contracts.events import Event
-from toog.contracts.topics import DEAD, DESK, DROPPED, EVENTS, ROOM, Topic, parse_record, record_of
+from toog.contracts.topics import DEAD, DESK, DROPPED, EVENTS, ROOM, Topic, parse_record
 from toog.contracts.wire import header
+from toog.kit.errors import DATA_ERRORS
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.read import Look, Span, look
+from toog.ops import pages
 from toog.ops.asked import Asked, Search
 from toog.ops.balance import committed_offsets
-from toog.ops.trail import Heard, Saying, Step, steps
+from toog.ops.pages import BITE, Page
+from toog.ops.sayings import Sayings, event_of, place_of
+from toog.ops.trail import Heard, Saying, Step, on_page, steps
 
 INTAKE: Final = (EVENTS, ROOM)
 TOLD_IN: Final = (DESK, DROPPED, DEAD)
@@ -30,11 +33,12 @@ class Traced(NamedTuple):
     sayings: list[Saying]
     committed: Mapping[tuple[str, int], int]
     said: list[str]
+    lines: Sequence[Step] = ()
 
     @property
     def steps(self) -> list[Step]:
-        """Its way through the topics, in order."""
-        return steps(self.heard, self.sayings, self.committed)
+        """Its way through the topics, in order; of a page of the ledger, what stands on it."""
+        return [*self.lines, *steps(self.heard, self.sayings, self.committed)]
 
     @property
     def ids(self) -> frozenset[str]:
@@ -53,25 +57,43 @@ class Traced(NamedTuple):
         return [(one.record, one.event) for one in known if one.event is not None]
 
 
+class At(NamedTuple):
+    """What stands at coordinates: which record is meant, and its event where the intake holds it.
+
+    `said`: they are of a page of the ledger that tells of no one event; `lines` are what it tells.
+    """
+
+    wanted: frozenset[str]
+    heard: list[Heard]
+    lines: Sequence[Step] = ()
+    said: str | None = None
+
+
 async def traced(
     settings: KafkaSettings, what: Asked, progress: Progress = lambda _read, _of: None
 ) -> Traced:
     """Steps: 1 committed offsets; 2 the intake; 3 verdicts and dead letters since its receipt.
 
-    What the intake no longer holds is looked for in all that tells of it. Raises UnavailableError.
+    What the intake no longer holds is looked for in all that tells of it. Of a page of the ledger
+    with more than one line the lines are told, and letters about it. Raises UnavailableError.
     """
     search = Search(what)
     async with look(settings) as log:
         committed = await committed_offsets(settings)
         if what.record is None:
             heard = await _in_intake(log, search, progress)
-            wanted = frozenset(one.record for one in heard)
+            at = At(frozenset(one.record for one in heard), heard)
         else:
-            heard, wanted = await _at(log, what.record)
-        since = min((one.received_ms for one in heard), default=None)
-        told = await _told(log, search, wanted, since, progress)
-        said = [] if heard else [await _absent(log, what, told=bool(told))]
-    return Traced(heard, told, committed, said)
+            at = await _at(log, what.record)
+        sayings = Sayings(search, at.wanted)
+        if at.said is not None:
+            await _scan(log, await log.spans([DEAD]), sayings.take, progress)
+            return Traced([], sayings.all, committed, [at.said], at.lines)
+        since = min((one.received_ms for one in at.heard), default=None)
+        await _scan(log, await log.spans(TOLD_IN, since), sayings.take, progress)
+        told = sayings.all
+        said = [] if at.heard else [await _absent(log, what, told=bool(told))]
+    return Traced(at.heard, told, committed, said)
 
 
 async def _in_intake(log: Look, search: Search, progress: Progress) -> list[Heard]:
@@ -80,49 +102,38 @@ async def _in_intake(log: Look, search: Search, progress: Progress) -> list[Hear
     def read(topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> None:
         event = search.event(record.value)
         if event is not None:
-            found.append(Heard(_place(topic, record), record.timestamp, event))
+            found.append(Heard(place_of(topic, record), record.timestamp, event))
 
     await _scan(log, await log.spans(INTAKE), read, progress)
     return found
 
 
-async def _at(log: Look, coordinates: str) -> tuple[list[Heard], frozenset[str]]:
-    """The intake record at these coordinates, or that a verdict or dead letter there is about."""
+async def _at(log: Look, coordinates: str) -> At:
+    """Follows verdicts and dead letters to the intake record that they are about."""
     with contextlib.suppress(ValueError):  # about a platform's body that never became a record
         for _ in range(len(TOLD_IN)):
             name, *_ = parse_record(coordinates)
             record = await log.record(coordinates)
             if record is None:
                 break
+            wanted = frozenset({coordinates})
             if name in {topic.name for topic in INTAKE}:
-                heard = Heard(coordinates, record.timestamp, _event(record))
-                return [heard], frozenset({coordinates})
-            coordinates = _about(name, record)
-    return [], frozenset({coordinates})
+                return At(wanted, [Heard(coordinates, record.timestamp, event_of(record))])
+            if name != DROPPED.name:
+                coordinates = header(record.headers, "ce_record") or ""
+                continue
+            lines, said = on_page(_page(record))
+            if len(lines) != 1:
+                return At(wanted, [], lines, said)
+            coordinates = lines[0].where
+    return At(frozenset({coordinates}), [])
 
 
-async def _told(
-    log: Look, search: Search, wanted: frozenset[str], since: int | None, progress: Progress
-) -> list[Saying]:
-    found: list[Saying] = []
-    letters: list[Saying] = []  # of later stages: they are about what we find here
-
-    def read(topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> None:
-        with contextlib.suppress(ValueError):  # who reads it for a living sets it aside
-            saying, is_it = _READ[topic.name](_place(topic, record), record, search)
-            if is_it:
-                found.append(saying)
-            elif saying.about in wanted:
-                event = _event(record) if topic is DESK else None
-                found.append(saying._replace(event=event))
-            elif topic is DEAD:
-                letters.append(saying)
-
-    await _scan(log, await log.spans(TOLD_IN, since), read, progress)
-    for _ in range(len(TOLD_IN)):
-        about = {saying.record for saying in found}
-        found += [one for one in letters if one.about in about and one.record not in about]
-    return found
+def _page(record: "ConsumerRecord[bytes, bytes]") -> Page | None:
+    try:
+        return pages.read(record.value)
+    except DATA_ERRORS:
+        return None
 
 
 async def _scan(
@@ -132,7 +143,7 @@ async def _scan(
     progress: Progress,
 ) -> None:
     done, of = 0, sum(span.end - span.first for span in spans)
-    async with contextlib.aclosing(log.scan(spans)) as bites:
+    async with contextlib.aclosing(log.scan(spans, bite=BITE)) as bites:
         async for bite in bites:
             for topic, record in bite:
                 read(topic, record)
@@ -164,70 +175,3 @@ async def _absent(log: Look, what: Asked, *, told: bool) -> str:
         "the intake still holds all that was ever received, and nothing there has this id: "
         "it never came, or came under another"
     )
-
-
-def _place(topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> str:
-    return record_of(topic.name, record.partition, record.offset)
-
-
-def _event(record: "ConsumerRecord[bytes, bytes]") -> Event | None:
-    try:
-        return events.decode(record.value or b"")
-    except (ValueError, RecursionError):
-        return None
-
-
-def _about(topic: str, record: "ConsumerRecord[bytes, bytes]") -> str:
-    """What a record of desk, ledger or dead letters is about."""
-    if topic == DROPPED.name:
-        return verdicts.decode_dropped(record.value or b"").record
-    return header(record.headers, "ce_record") or ""
-
-
-def _at_desk(
-    place: str, record: "ConsumerRecord[bytes, bytes]", search: Search
-) -> tuple[Saying, bool]:
-    event = search.event(record.value)
-    told = {name: header(record.headers, f"ce_{name}") for name in _TOLD}
-    saying = Saying(
-        place,
-        record.timestamp,
-        told["record"] or place,
-        told["outcome"] or "",
-        told["reason"] or "",
-        told["lane"],
-        told["rules"],
-        told["origin"],
-        told["by"],
-        event,
-    )
-    return saying, event is not None
-
-
-def _dropped(
-    place: str, record: "ConsumerRecord[bytes, bytes]", search: Search
-) -> tuple[Saying, bool]:
-    line = verdicts.decode_dropped(record.value or b"")
-    saying = Saying(
-        place,
-        record.timestamp,
-        line.record,
-        "dropped",
-        line.reason,
-        rules=line.rules,
-        origin=line.origin,
-    )
-    return saying, line.event in search.hashes
-
-
-def _dead(
-    place: str, record: "ConsumerRecord[bytes, bytes]", search: Search
-) -> tuple[Saying, bool]:
-    letter = dead.decode(record.value or b"")
-    error = f"{letter.stage}, {letter.error}"
-    saying = Saying(place, record.timestamp, letter.record, "dead", error)
-    return saying, search.inside(letter.bytes)
-
-
-_TOLD: Final = ("record", "outcome", "reason", "lane", "rules", "origin", "by")
-_READ: Final = {DESK.name: _at_desk, DROPPED.name: _dropped, DEAD.name: _dead}

@@ -4,12 +4,13 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-import msgspec
 from aiokafka.structs import ConsumerRecord
 
 from toog.contracts.topics import DEAD, DROPPED, Topic, parse_record
 from toog.contracts.verdicts import LANES
 from toog.contracts.wire import header
+from toog.kit.errors import DATA_ERRORS
+from toog.ops import pages
 from toog.ops.changes import UNREADABLE, Word
 
 Place = tuple[str, int]
@@ -42,27 +43,29 @@ class Given:
         for topic, record in records:
             try:
                 self._take(topic, record)
-            except ValueError:
+            except DATA_ERRORS:
                 self.unreadable += 1
 
     def _take(self, topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> None:
+        if topic is DROPPED:
+            page = pages.read(record.value)
+            for line in page.lines:
+                self._note((page.topic, page.partition), line.offset, Word("dropped", line.reason))
+            return
         headers = dict(record.headers)
         if topic is DEAD and headers.get("ce_stage") != b"router":
             return
-        if topic is DROPPED:
-            line = _line.decode(record.value or b"")
-            coordinates, said, origin = line.record, Word("dropped", line.reason), line.origin
+        name, partition, offset = parse_record(header(record.headers, "ce_record") or "")
+        said = UNREADABLE if topic is DEAD else _at_desk(headers)
+        if "ce_origin" in headers:
+            self._brought.add(((name, partition), offset))
         else:
-            coordinates = header(record.headers, "ce_record") or ""
-            said = UNREADABLE if topic is DEAD else _at_desk(headers)
-            origin = header(record.headers, "ce_origin")
-        name, partition, offset = parse_record(coordinates)
-        place = (name, partition)
+            self._note((name, partition), offset, said)
+
+    def _note(self, place: Place, offset: int, said: Word) -> None:
         codes = self._codes.get(place)
         at = offset - self._first.get(place, 0)
-        if origin is not None:
-            self._brought.add((place, offset))
-        elif codes is not None and 0 <= at < len(codes) and _higher(said, self._words[codes[at]]):
+        if codes is not None and 0 <= at < len(codes) and _higher(said, self._words[codes[at]]):
             codes[at] = self._code(said)
 
     def _code(self, word: Word) -> int:
@@ -79,15 +82,6 @@ class Given:
     def brought(self, place: Place, offset: int) -> bool:
         """Whether it was revived or rejudged before; also told of records outside of our spans."""
         return (place, offset) in self._brought
-
-
-class _Line(msgspec.Struct, gc=False):
-    record: str
-    reason: str
-    origin: str | None = None
-
-
-_line = msgspec.json.Decoder(_Line)
 
 
 def _at_desk(headers: Mapping[str, bytes]) -> Word:

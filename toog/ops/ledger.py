@@ -1,13 +1,13 @@
 """The balance out of verdict records, of a part of the log: with the very counting of metrics. Pure."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from aiokafka.structs import ConsumerRecord
 
 from services.metrics.balance import Balance, Intake, IntakeLine, draw_up, settle
-from services.metrics.coverage import BLOCK, BlockKey, Judged, Standing, block_of, judge
+from services.metrics.coverage import BLOCK, BlockKey, Judged, Standing, judge
 from services.metrics.desk import committed_or_start
 from services.metrics.load import CONFLICT, Total, TotalKey
 from services.metrics.records import READERS
@@ -49,7 +49,7 @@ class Ledger:
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self._parts = {(part.topic, part.partition): part for part in parts}
-        self._blocks: dict[BlockKey, bytearray] = {}
+        self._blocks: defaultdict[BlockKey, bytearray] = defaultdict(lambda: bytearray(BLOCK))
         self._standing: Counter[Standing] = Counter()
         self._conflicts = 0
         self._judged: set[tuple[str, int]] = set()
@@ -57,26 +57,28 @@ class Ledger:
 
     def take(self, records: Iterable[tuple[Topic, "ConsumerRecord[bytes, bytes]"]]) -> None:
         """Counts what these records of the verdict topics say of the parts."""
-        verdicts = [v for topic, record in records if (v := self._read(topic, record)) is not None]
-        for verdict in verdicts:
-            self._blocks.setdefault(block_of(verdict), bytearray(BLOCK))
-        tally = judge(self._blocks, verdicts)
+        tally = judge(self._blocks, self._counting(records))
         self._standing.update(tally.standing)
         self._conflicts += tally.conflicts
 
-    def _read(self, topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> Judged | None:
+    def _counting(
+        self, records: Iterable[tuple[Topic, "ConsumerRecord[bytes, bytes]"]]
+    ) -> Iterator[Judged]:
+        """One by one: all verdicts on so many pages would be too much to hold."""
+        for topic, record in records:
+            for verdict in self._read(topic, record):
+                place = (verdict.topic, verdict.partition)
+                self._judged.add(place)
+                part = self._parts.get(place)
+                if part is not None and part.first <= verdict.offset < part.until:
+                    yield verdict
+
+    def _read(self, topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> Sequence[Judged]:
         try:
-            verdict = READERS[topic.name](record).verdict
+            return READERS[topic.name](record).verdicts
         except ValueError:
             self.unreadable += 1
-            return None
-        if verdict is None:
-            return None
-        place = (verdict.topic, verdict.partition)
-        self._judged.add(place)
-        part = self._parts.get(place)
-        counts = part is not None and part.first <= verdict.offset < part.until
-        return verdict if counts else None
+            return ()
 
     @property
     def in_doubt(self) -> bool:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from toog.contracts.events import Event
-from toog.contracts.topics import ROOM, parse_record
+from toog.contracts.topics import DROPPED, ROOM, parse_record, record_of
+from toog.ops.pages import Page
 
 
 class Heard(NamedTuple):
@@ -17,9 +18,10 @@ class Heard(NamedTuple):
 
 
 class Saying(NamedTuple):
-    """A record that tells what became of `about`: intake coordinates, or for a dead letter its own.
+    """What a record tells of `about`: intake coordinates, or for a dead letter its own.
 
-    `outcome`: addressed, context, dropped; `dead` on a dead letter, with stage and error.
+    `outcome`: addressed, context, dropped; `dead` on a dead letter, with stage and error. A page of
+    the ledger is the `record` of many; `received_ms` is then that of the line.
     """
 
     record: str
@@ -64,6 +66,33 @@ def steps(
     return found
 
 
+def on_page(page: Page | None) -> tuple[list[Step], str]:
+    """A step for each line of the page, which stands where the intake record does; a sentence.
+
+    `page` None: its bytes cannot be read.
+    """
+    if page is None:
+        return [], "this page of the ledger cannot be read"
+    if not page.lines:
+        return [], "this page of the ledger has no line"
+    found = [
+        Step(
+            _time(line.received_ms),
+            "dropped",
+            record_of(page.topic, page.partition, line.offset),
+            f"reason {line.reason}, rules {page.rules}",
+        )
+        for line in page.lines
+    ]
+    first, last = page.lines[0].offset, page.lines[-1].offset
+    sentence = (
+        f"this page of the ledger has {len(found)} lines, on offsets {first} to {last} of "
+        f"{page.topic}, partition {page.partition}: ask for one by its coordinates, as "
+        f"{found[0].where}, to see its whole way"
+    )
+    return found, sentence
+
+
 def _way(record: str, about: dict[str, list[Saying]]) -> list[Step]:
     """What was said of the record, and then of what was said; takes it out of `about`."""
     found: list[Step] = []
@@ -76,6 +105,8 @@ def _way(record: str, about: dict[str, list[Saying]]) -> list[Step]:
 def _gone(record: str, told: Saying) -> list[Step]:
     if told.reason.startswith("ingest"):
         return []  # what a platform sent never became a record
+    if record.startswith(f"{DROPPED.name}:"):
+        return []  # a page tells of others and was never received; its letter names it
     at = _time(told.received_ms)
     return [Step(at, "received", record, "the record itself was taken by retention")]
 

@@ -87,6 +87,8 @@ def test_with_our_accounts_a_link_is_known_to_the_ledger_by_hash() -> None:
     known = asked("https://x.com/a/status/199").on(OURS)
 
     assert Search(known).hashes == {digest("x:11:post:199"), digest("x:12:post:199")}
+    assert Search(known).hash_inside(b'{"event":"%s"}' % digest("x:12:post:199").encode())
+    assert not Search(known).hash_inside(b'{"event":"x:12:post:199"}')
     assert asked("199").on(OURS) == asked("199")
 
 

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from aiokafka.structs import ConsumerRecord
 
+from toog.contracts import ledger
+from toog.contracts.ledger import Line, Page
 from toog.contracts.topics import DEAD, DESK, DROPPED, EVENTS, Topic, record_of
-from toog.contracts.verdicts import Dropped, Verdict, encode_dropped
+from toog.contracts.verdicts import Verdict
 from toog.contracts.wire import origin_headers, verdict_headers
 from toog.kit.stream import dead
 from toog.ops.changes import (
@@ -46,12 +48,10 @@ def addressed(offset: int, lane: str = "mention") -> Told:
     return sent(Verdict("addressed", "mention", lane), offset)
 
 
-def dropped(offset: int, reason: str = "hashtag_only") -> Told:
+def dropped(*offsets: int, reason: str = "hashtag_only", partition: int = PLACE[1]) -> Told:
     now = datetime(2026, 11, 22, tzinfo=UTC)
-    line = Dropped(
-        event="h", record=at(offset), reason=reason, rules="1", platform="x", occurred_at=now
-    )
-    return DROPPED, record(encode_dropped(line))
+    lines = [Line(offset, "h", reason, "x", now, 1) for offset in offsets]
+    return DROPPED, record(ledger.encode(Page(PLACE[0], partition, "1", lines)))
 
 
 def letter(offset: int, stage: str = "router") -> Told:
@@ -100,6 +100,17 @@ def test_what_was_given_is_read_off_desk_ledger_and_dead_letters() -> None:
     assert word_of(Verdict("addressed", "mention", "mention")) == MENTION
 
 
+def test_each_line_of_a_page_is_a_verdict_on_its_own_record() -> None:
+    found = given(
+        dropped(99, 100, 102, 109, 110),
+        dropped(101, 102, reason="repost"),
+        dropped(103, partition=4),
+    )
+
+    words = [found.at(PLACE, offset) for offset in range(100, 110)]
+    assert words == [TAG, Word("dropped", "repost"), TAG, *[None] * 6, TAG]
+
+
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(
     ("lower", "higher", "stands"),
@@ -135,12 +146,13 @@ def test_what_says_nothing_of_these_records_is_passed_over_and_the_unreadable_co
         addressed(110),
         letter(101, stage="responder"),
         (DROPPED, record(b"no json")),
+        (DROPPED, record(b'{"odd":' + b"[" * 100_000)),
         (DESK, record(b"", *odd.headers[1:])),
         (DESK, record()),
     )
 
     assert [found.at(PLACE, offset) for offset in range(100, 110)] == [None] * 10
-    assert found.unreadable == 3
+    assert found.unreadable == 4
 
 
 def test_examples_are_the_same_whatever_the_order_and_at_most_so_many() -> None:

@@ -11,10 +11,12 @@ from support.desk import said
 from support.ingest import mention
 
 from services.ingest import doors
-from toog.contracts import events
+from toog.contracts import events, ledger
 from toog.contracts.dead import Dead
 from toog.contracts.ids import digest
-from toog.contracts.topics import DEAD, DESK, EVENTS
+from toog.contracts.ledger import Line as DroppedLine
+from toog.contracts.ledger import Page
+from toog.contracts.topics import DEAD, DESK, DROPPED, EVENTS
 from toog.contracts.verdicts import Verdict
 from toog.contracts.wire import header, verdict_headers
 from toog.ops.letters import Line, chosen, gathered
@@ -111,6 +113,18 @@ def test_while_its_topic_holds_it_the_record_is_written_exactly_as_it_was() -> N
     assert (letter.key, letter.headers, letter.timestamp_ms) == (b"x:1:7", [("ce_id", b"1")], 5_000)
 
 
+def test_a_page_of_the_ledger_is_written_again_as_it_was() -> None:
+    lines = [DroppedLine(n, "h", "signal", "x", NOW, 1_000 + n) for n in range(100)]
+    page = ledger.encode(Page(EVENTS.name, 3, "1", lines))
+    place = f"{EVENTS.name}:3"
+    headers = [("ce_type", ledger.PAGE_TYPE)]
+    letter = kept(page, "metrics", f"{DROPPED.name}:0:1", headers, key=place)
+    out = again([letter], None)
+
+    assert (out.topic, out.key, out.value) == (DROPPED, place.encode(), page)
+    assert (out.headers, out.timestamp_ms) == ([("ce_type", ledger.PAGE_TYPE.encode())], 5_000)
+
+
 @pytest.mark.parametrize(
     ("letters", "why"),
     [
@@ -118,6 +132,7 @@ def test_while_its_topic_holds_it_the_record_is_written_exactly_as_it_was() -> N
         ([kept(b"[" * 100_000)], "still unreadable for router"),
         ([kept(SAID, "responder", f"{DESK.name}:0:1")], "still unreadable for responder"),
         ([kept(b"", "metrics", f"{DESK.name}:0:1")], "still unreadable for metrics"),
+        ([kept(b'{"lines":[]}', "metrics", f"{DROPPED.name}:0:1")], "still unreadable for metrics"),
         ([kept(SAID, "metrics", RECORD)], "metrics reads no"),
         ([kept(SAID, headers=[("ce_id", "\ufffd")])], "were no text"),
         ([kept(SAID, record="elsewhere:1:2")], "no record of a topic of ours"),

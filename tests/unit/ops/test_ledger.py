@@ -1,10 +1,10 @@
 """Which part of the log is counted, and what of it is then missing."""
 
 import pytest
-from support.ledger import context, dropped, letter, place
+from support.ledger import context, dropped, letter, page, place, written
 from support.memory import Memory
 
-from toog.contracts.topics import EVENTS
+from toog.contracts.topics import DROPPED, EVENTS
 from toog.ops.ledger import Ledger, Part
 
 NAME, PARTITION = EVENTS.name, int(place(0).split(":")[1])
@@ -69,3 +69,20 @@ def test_context_and_dead_letters_count_as_such_and_other_stages_do_not() -> Non
     drawn = ledger.drawn().balance
 
     assert (drawn.context, drawn.dead, drawn.balance, ledger.unreadable) == (1, 1, 0, 0)
+
+
+def test_each_line_of_a_page_counts_for_its_own_record() -> None:
+    log = Memory()
+    log.write(
+        [
+            page(*((offset, "hashtag_only", None) for offset in range(8, 13))),
+            page((12, "hashtag_only", None), (13, "repost", None), (30, "repost", None)),
+            written(DROPPED, b'{"topic":"social.events.v1"}'),
+        ]
+    )
+    ledger = Ledger([part(10, 20, 15)])
+    ledger.take(log.told)
+    drawn = ledger.drawn().balance
+
+    assert (drawn.dropped["hashtag_only"], drawn.dropped["repost"]) == (3, 1)
+    assert (drawn.received, drawn.balance, drawn.conflicts, ledger.unreadable) == (10, 1, 0, 1)

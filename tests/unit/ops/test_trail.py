@@ -2,13 +2,15 @@
 
 from support.desk import said
 
-from toog.ops.trail import Heard, Saying, steps
+from toog.ops.pages import Line, Page
+from toog.ops.trail import Heard, Saying, on_page, steps
 
 INTAKE = "social.events.v1:3:7"
 PLACE = ("social.events.v1", 3)
+PAGE = "social.dropped.v2:0:1"
 
 
-def dropped(record: str = "social.dropped.v1:0:1", **fields: object) -> Saying:
+def dropped(record: str = PAGE, **fields: object) -> Saying:
     values = {"received_ms": 1000, "about": INTAKE, "outcome": "dropped", "reason": "hashtag_only"}
     return Saying(**{"record": record, **values, "rules": "1+ab", **fields})
 
@@ -23,7 +25,7 @@ def test_received_then_judged_then_brought_back() -> None:
 
     assert shown(revived, dropped()) == [
         ("received", INTAKE),
-        ("dropped", "social.dropped.v1:0:1"),
+        ("dropped", PAGE),
         ("revived", "social.desk.v1:0:9"),
     ]
 
@@ -49,10 +51,42 @@ def test_what_retention_took_is_told_by_what_is_left() -> None:
 
     assert shown(dropped(), heard=False) == [
         ("received", INTAKE),
-        ("dropped", "social.dropped.v1:0:1"),
+        ("dropped", PAGE),
     ]
     assert shown(letter, heard=False) == [("set aside", "social.dead.v1:0:2")]
     assert shown(heard=False) == []
+
+
+def test_a_letter_about_a_page_follows_the_line_and_alone_receives_nothing() -> None:
+    letter = dropped("social.dead.v1:0:2", about=PAGE, outcome="dead", reason="metrics, X")
+
+    assert shown(letter, dropped()) == [
+        ("received", INTAKE),
+        ("dropped", PAGE),
+        ("set aside", "social.dead.v1:0:2"),
+    ]
+    assert shown(letter, heard=False) == [("set aside", "social.dead.v1:0:2")]
+
+
+def test_on_a_page_every_line_stands_with_the_coordinates_to_ask_for() -> None:
+    lines = [Line(7, "h", "hashtag_only", 1000), Line(9, "h", "from_a_newer_release", 2000)]
+    found, sentence = on_page(Page("social.events.v1", 3, "1+ab", tuple(lines)))
+
+    assert [(step.what, step.where) for step in found] == [
+        ("dropped", INTAKE),
+        ("dropped", "social.events.v1:3:9"),
+    ]
+    assert [step.at.timestamp() for step in found if step.at] == [1, 2]
+    assert found[1].said == "reason from_a_newer_release, rules 1+ab"
+    assert sentence == (
+        "this page of the ledger has 2 lines, on offsets 7 to 9 of social.events.v1, partition 3: "
+        "ask for one by its coordinates, as social.events.v1:3:7, to see its whole way"
+    )
+
+
+def test_a_page_without_lines_or_sense_is_a_sentence() -> None:
+    assert on_page(None) == ([], "this page of the ledger cannot be read")
+    assert on_page(Page("t", 0, "1", ())) == ([], "this page of the ledger has no line")
 
 
 def test_a_letter_about_itself_ends() -> None:
