@@ -15,6 +15,7 @@ from support.ledger import (
     dropped,
     happened,
     letter,
+    page,
     place,
     progress,
     written,
@@ -24,6 +25,7 @@ from services.metrics import audit
 from services.metrics.handlers import Intake
 from services.metrics.offsets import Offsets
 from services.metrics.store import reading
+from toog.contracts.ledger import LINES
 from toog.contracts.topics import ACTIVITY, DESK, EVENTS
 from toog.kit.postgres import open_pool
 from toog.local.kafka import Kafka
@@ -277,6 +279,25 @@ async def test_a_batch_that_is_handled_twice_counts_once(ledger: Ledger) -> None
     finally:
         await offsets.close()
         await pool.close()
+
+
+async def test_a_batch_of_full_pages_is_made_durable_in_parts_and_counts_every_line(
+    ledger: Ledger,
+) -> None:
+    full = [
+        page(*((LINES * n + offset, "hashtag_only", None) for offset in range(LINES)))
+        for n in range(45)
+    ]
+    held = LINES * len(full)
+    await ledger.received(held)
+    await ledger.say(*full, dropped(held - 1))  # the last line again
+    await ledger.committed(held)
+    async with ledger.service():
+        figures = await ledger.balance()
+
+        assert (figures["received"], figures["balance"]) == (held, 0)
+        assert figures["dropped"]["hashtag_only"] == held
+        assert adds_up(figures)
 
 
 async def test_away_the_database_costs_rounds_and_answers_503_and_all_recovers_alone(
