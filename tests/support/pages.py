@@ -21,6 +21,8 @@ def forgetting(
     topic: Topic, value: bytes, headers: Headers, coordinates: Collection[str]
 ) -> bytes | None:
     """The value without what it tells of these intake records; None where it tells nothing else."""
+    if not coordinates:
+        return value  # also what is no page at all
     if topic is not DROPPED:
         return None if header(headers, "ce_record") in coordinates else value
     kept = [line for place, line in lines_of(value) if place not in coordinates]
