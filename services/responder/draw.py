@@ -63,44 +63,41 @@ def share(reason: DroppedReason, per_reason: int) -> int:
 class Sample:
     """Draws while pages go by; holds at most twice what it will give.
 
-    `only`: draw this reason alone. `lines` counts the lines of the time, `seen` by reason, drawn
-    or not.
+    `only`: draw this reason alone. Of the lines that `passed`, `lines` were received in the time;
+    `seen` counts these by reason, drawn or not.
     """
 
     def __init__(self, time_ms: range, per_reason: int, only: DroppedReason | None = None) -> None:
         reasons = (only,) if only is not None else DROPPED_REASONS
-        self.lines = 0
+        self.passed = self.lines = 0
         self.seen: Counter[DroppedReason] = Counter()
         self._time_ms = time_ms
         self._shares = {reason: share(reason, per_reason) for reason in reasons}
-        self._kept: dict[str, dict[str, Drawn]] = {reason: {} for reason in reasons}
-        self._worst: dict[str, str] = {}
+        self._kept: dict[DroppedReason, dict[str, Drawn]] = {reason: {} for reason in reasons}
+        self._highest = {reason: "~" if reason in reasons else "" for reason in DROPPED_REASONS}
 
     def offer(self, value: bytes) -> None:
         """One page of the ledger. Raises ValueError where it cannot be read."""
         page = _decode(value)
+        self.passed += len(page.lines)
         for line in page.lines:
-            if line.received_ms in self._time_ms:  # a page may reach over either end of the time
-                self.lines += 1
-                if (reason := _REASONS.get(line.reason)) is not None:
-                    self.seen[reason] += 1
-                    self._weigh(page, line, reason)
+            if line.received_ms not in self._time_ms:
+                continue  # a page may reach over either end of the time
+            self.lines += 1
+            if (reason := _REASONS.get(line.reason)) is not None:
+                self.seen[reason] += 1
+                if line.event <= self._highest[reason]:
+                    self._keep(page, line, reason)
 
-    def _weigh(self, page: _Page, line: Line, reason: DroppedReason) -> None:
-        kept = self._kept.get(reason)
-        if kept is None or line.event > self._worst.get(reason, "~"):
-            return
-        record = record_of(page.topic, page.partition, line.offset)
+    def _keep(self, page: _Page, line: Line, reason: DroppedReason) -> None:
+        kept, record = self._kept[reason], record_of(page.topic, page.partition, line.offset)
         before = kept.get(line.event)
         if before is None or record < before.record:  # the same, whichever came first
             kept[line.event] = Drawn(record, reason, page.rules, line)
         if len(kept) > 2 * self._shares[reason]:
-            self._cut(reason)
-
-    def _cut(self, reason: DroppedReason) -> None:
-        lowest = self._lowest(reason)
-        self._kept[reason] = {event: self._kept[reason][event] for event in lowest}
-        self._worst[reason] = lowest[-1]
+            lowest = self._lowest(reason)
+            self._kept[reason] = {event: kept[event] for event in lowest}
+            self._highest[reason] = lowest[-1]
 
     def _lowest(self, reason: DroppedReason) -> list[str]:
         return heapq.nsmallest(self._shares[reason], self._kept[reason])
@@ -121,21 +118,23 @@ def pages(spans: Sequence[Span]) -> int:
 
 
 def pieces(spans: Sequence[Span], most: int, sample: Sample) -> Iterator[list[Span]]:
-    """What is read of these spans, in this order, so that `sample` sees some `most` lines.
+    """What is read of these spans, in this order, so that some `most` lines pass by the sample.
 
     All of it where that is few enough; else evenly spaced pieces, the same share of every span,
-    in an order that is spread over the whole time however early somebody stops. How full pages
-    are is known only once some were read: first as many as are never too many, then more if these
-    were not full.
+    in an order that is spread over the whole time however early somebody stops. Pages can hold a
+    single line, and only reading tells: first go as many as are never too many, then, if these
+    were not full, as many more as have room at their rate.
     """
     total, first = pages(spans), most // LINES
     if total <= first:
         yield list(spans)
         return
     yield from _slices(spans, 0, first, total)
-    more = min(first * most // max(sample.lines, 1), total)
-    for piece in _slices(spans, first, more, total):
-        if sample.lines >= most:
+    room = min(first * most // max(sample.passed, 1), total)
+    if room < min(first + first // SLICES, total):
+        return  # so few more are not worth as many requests again
+    for piece in _slices(spans, first, room, total):
+        if sample.passed >= most:
             return
         yield piece
 

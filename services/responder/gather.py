@@ -16,10 +16,10 @@ from toog.kit.stream.read import Look, Span
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MS: Final = timedelta(milliseconds=1)
-LINES: Final = 100_000
+LINES: Final = 500_000
 """So many lines of the ledger are looked at; of a longer time, evenly spaced pieces."""
-BITE: Final = 50
-"""Pages between two breaths: some five milliseconds, then agents have their turn."""
+BITE: Final = 20
+"""Pages between two breaths: full ones take three milliseconds, then agents have their turn."""
 LEDGER_S: Final = 8.0
 TEXTS_S: Final = 8.0
 TEXT_LENGTH: Final = 2_000

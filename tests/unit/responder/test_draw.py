@@ -1,55 +1,90 @@
 """The draw of a review: even, repeatable, ten times as many quotes, bounded."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
 
-from services.responder.draw import SLICES, Drawn, Sample, share, slices
+from services.responder.draw import SLICES, Drawn, Sample, pages, pieces, share
+from toog.contracts import ledger
 from toog.contracts.ids import digest
+from toog.contracts.ledger import LINES, Page
 from toog.contracts.topics import DROPPED, record_of
-from toog.contracts.verdicts import DROPPED_REASONS, Dropped, encode_dropped
+from toog.contracts.verdicts import DROPPED_REASONS, DroppedReason
 from toog.kit.stream.read import Span
 
 AT = datetime(2026, 11, 24, 20, 30, tzinfo=UTC)
+EVER = range(1 << 62)
 
 
-def line(number: int, reason: str = "hashtag_only", **fields: object) -> bytes:
+def line(number: int, reason: Any = "hashtag_only", **fields: Any) -> ledger.Line:
     values = {
         "event": digest(f"x:a:post:{number}"),
-        "record": record_of("social.room.v1", number % 12, number),
-        "reason": reason,
-        "rules": "1",
         "platform": "x",
         "occurred_at": AT,
+        "received_ms": number,
     }
-    return encode_dropped(Dropped(**{**values, **fields}))
+    return ledger.Line(offset=number, reason=reason, **{**values, **fields})
 
 
-def drawn(lines: list[bytes], per_reason: int = 5, only: str | None = None) -> list[Drawn]:
-    sample = Sample(per_reason, only)
-    for number, value in enumerate(lines):
-        sample.offer(value, number)
+def written(lines: Iterable[ledger.Line], size: int = LINES) -> list[bytes]:
+    """Pages of these lines in their order, each partition's apart."""
+    parts = defaultdict(list)
+    for one in lines:
+        parts[one.offset % 12].append(one)
+    return [
+        ledger.encode(Page("social.room.v1", number, "1", part[begin : begin + size]))
+        for number, part in parts.items()
+        for begin in range(0, len(part), size)
+    ]
+
+
+def drawn(
+    lines: Iterable[ledger.Line], per_reason: int = 5, only: DroppedReason | None = None
+) -> list[Drawn]:
+    sample = Sample(EVER, per_reason, only)
+    for page in written(lines):
+        sample.offer(page)
     return sample.drawn()
 
 
-def test_the_same_lines_give_the_same_sample_in_whatever_order_and_however_often() -> None:
+@pytest.mark.parametrize("size", [1, 7, LINES])
+def test_the_same_lines_give_the_same_sample_in_whatever_order_and_however_often(
+    size: int,
+) -> None:
     lines = [line(n, reason) for n in range(300) for reason in ("signal", "hashtag_only")]
     shuffled = lines * 2
     random.Random(1).shuffle(shuffled)
+    sample = Sample(EVER, 5)
+    for page in written(shuffled, size):
+        sample.offer(page)
 
-    first = [one.line for one in drawn(lines)]
-    assert first == [one.line for one in drawn(shuffled)]
+    first = drawn(lines)
+    assert first == sample.drawn()
     assert len(first) == 10
+
+
+def test_what_is_drawn_says_what_the_line_and_its_page_say() -> None:
+    told = line(7, "signal", surface="post", hashtags=("politie247",), sentiment=0.5)
+
+    (one,) = drawn([told])
+    assert (one.record, one.reason, one.rules) == ("social.room.v1:7:7", "signal", "1")
+    assert msgspec.structs.asdict(one.line) == {
+        field: value
+        for field, value in msgspec.structs.asdict(told).items()
+        if field not in {"hashtags", "sentiment"}
+    }
 
 
 def test_asking_for_more_adds_and_takes_nothing_away() -> None:
     lines = [line(n) for n in range(500)]
 
-    few, many = ({one.line.record for one in drawn(lines, k)} for k in (5, 50))
+    few, many = ({one.record for one in drawn(lines, k)} for k in (5, 50))
     assert few < many
 
 
@@ -63,7 +98,7 @@ def test_the_sample_is_even_over_time_partitions_and_platforms() -> None:
             for n in range(count)
         ]
         for one in drawn(lines, k):
-            number = int(one.line.record.rpartition(":")[2]) % count
+            number = one.line.offset % count
             hits[number * 10 // count] += 1
             where[one.line.platform] += 1
 
@@ -89,10 +124,10 @@ def test_the_first_of_every_reason_come_before_the_second_of_any() -> None:
 
 
 def test_an_event_that_stands_there_twice_is_drawn_once() -> None:
-    lines = [line(1), line(1), line(1, record="social.room.v1:0:0"), line(2)]
+    again = line(0, event=line(1).event)
 
-    found = drawn(lines)
-    assert {one.line.record for one in found} == {"social.room.v1:0:0", line_record(2)}
+    for lines in ([line(1), line(1), again, line(2)], [again, line(2), line(1)]):
+        assert {one.record for one in drawn(lines)} == {line_record(0), line_record(2)}
 
 
 def line_record(number: int) -> str:
@@ -100,30 +135,46 @@ def line_record(number: int) -> str:
 
 
 def test_one_reason_alone_is_drawn_and_all_are_counted() -> None:
-    sample = Sample(5, "signal")
-    for n in range(9):
-        sample.offer(line(n, "signal" if n % 3 else "repost"), n)
+    sample = Sample(EVER, 5, "signal")
+    for page in written(line(n, "signal" if n % 3 else "repost") for n in range(9)):
+        sample.offer(page)
 
     assert {one.reason for one in sample.drawn()} == {"signal"}
     assert sample.seen == {"signal": 6, "repost": 3}
 
 
-def test_what_is_no_first_verdict_of_a_dropped_event_is_passed_over() -> None:
-    lines = [line(1, origin="rejudge"), line(2, "mention"), line(3)]
+def test_of_a_page_that_reaches_over_an_end_of_the_time_only_the_lines_inside_count() -> None:
+    lines = [line(12 * n, received_ms=n) for n in range(50)]
+    (page,) = written(lines)
+    sample = Sample(range(20, 30), 50)
+    sample.offer(page)
 
-    assert [one.line.record for one in drawn(lines)] == [line_record(3)]
+    assert {one.line.received_ms for one in sample.drawn()} == set(range(20, 30))
+    assert (sample.passed, sample.lines, sample.seen) == (50, 10, {"hashtag_only": 10})
 
 
-@pytest.mark.parametrize("value", [b"", b"{}", b"null", b'{"event": 1}', b"\xff"])
-def test_an_unreadable_line_is_named_as_such(value: bytes) -> None:
+def test_a_reason_that_is_not_known_here_is_passed_over_and_its_page_is_not() -> None:
+    (page,) = written([line(0, "mention"), line(12)])
+    sample = Sample(EVER, 5)
+    sample.offer(page)
+
+    assert [one.record for one in sample.drawn()] == [line_record(12)]
+    assert (sample.lines, sample.seen) == (2, {"hashtag_only": 1})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"{}", b"null", b'{"lines": 1}', b"\xff", ledger.encode(Page("t", 0, "1", []))[:-1]],
+)
+def test_an_unreadable_page_is_named_as_such(value: bytes) -> None:
     with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
-        Sample(5).offer(value, 0)
+        Sample(EVER, 5).offer(value)
 
 
 def test_it_holds_no_more_than_twice_what_it_gives() -> None:
-    sample = Sample(5)
-    for n in range(5_000):
-        sample.offer(line(n), n)
+    sample = Sample(EVER, 5)
+    for page in written((line(n) for n in range(5_000)), 3):
+        sample.offer(page)
         assert len(sample._kept["hashtag_only"]) <= 10
     assert len(sample.drawn()) == 5
 
@@ -132,8 +183,26 @@ def spans(*lengths: int) -> list[Span]:
     return [Span(DROPPED, n, 100, 100 + length, False) for n, length in enumerate(lengths)]
 
 
+def read(
+    spans_: list[Span], most: int, full: int = LINES, only: int | None = None
+) -> tuple[list[list[Span]], Sample]:
+    """The pieces of these spans if each page holds `full` lines; after `only` of them one stops."""
+    sample, found = Sample(EVER, 5), []
+    for piece in pieces(spans_, most, sample):
+        sample.passed += pages(piece) * full
+        found.append(piece)
+        if len(found) == only:
+            break
+    return found, sample
+
+
+def offsets(found: list[list[Span]], number: int) -> list[int]:
+    """The offsets that these pieces give of one span, in their order."""
+    return [offset for piece in found for offset in range(piece[number].first, piece[number].end)]
+
+
 def test_what_is_short_enough_is_read_whole() -> None:
-    assert slices(spans(10, 0, 90), 100) == [spans(10, 0, 90)]
+    assert read(spans(10, 0, 90), 100 * LINES)[0] == [spans(10, 0, 90)]
 
 
 @pytest.mark.parametrize("lengths", [(1_000, 1_000), (5_000, 50, 0), (123_457, 9_999, 3)])
@@ -141,11 +210,12 @@ def test_of_what_is_too_long_every_span_gives_its_share_evenly_spaced(
     lengths: tuple[int, ...],
 ) -> None:
     limit = sum(lengths) // 7
-    pieces = slices(spans(*lengths), limit)
+    found, sample = read(spans(*lengths), limit * LINES)
 
-    assert len(pieces) == SLICES
+    assert len(found) == SLICES
+    assert limit - len(lengths) < sample.passed / LINES <= limit
     for number, length in enumerate(lengths):
-        mine = sorted(piece[number][2:4] for piece in pieces)
+        mine = sorted(piece[number][2:4] for piece in found)
         sizes = [end - first for first, end in mine]
         assert abs(sum(sizes) - length * limit / sum(lengths)) <= 1
         assert max(sizes) - min(sizes) <= 2
@@ -155,8 +225,39 @@ def test_of_what_is_too_long_every_span_gives_its_share_evenly_spaced(
         assert mine[-1][1] <= 100 + length
 
 
-def test_whoever_stops_early_has_still_seen_the_whole_time() -> None:
-    pieces = slices(spans(16_000), 1_600)
+@pytest.mark.parametrize("full", [1, 10, 50, 99, 100])
+def test_of_pages_that_are_not_full_more_are_read_and_none_twice(full: int) -> None:
+    lengths, most = (5_000, 700, 0, 3), 1_000 * LINES
+    found, sample = read(spans(*lengths), most, full)
 
-    quarters = {(piece[0].first - 100) // 4_000 for piece in pieces[:4]}
+    could = min(most, sum(lengths) * full)
+    assert could * (1 - 1 / SLICES) < sample.passed <= could
+    for number, length in enumerate(lengths):
+        mine = offsets(found, number)
+        assert len(mine) == len(set(mine))
+        assert set(mine) <= set(range(100, 100 + length))
+        assert len(mine) == pytest.approx(length * sample.passed / full / sum(lengths), abs=1)
+
+
+def test_pages_of_one_line_are_all_read_where_the_lines_are_few_enough() -> None:
+    found, _ = read(spans(5_000, 3), 6_000, 1)
+
+    assert sorted(offsets(found, 0)) == list(range(100, 5_100))
+    assert sorted(offsets(found, 1)) == [100, 101, 102]
+
+
+def test_where_the_first_pages_were_emptier_than_the_rest_it_stops_in_time() -> None:
+    sample, most, over = Sample(EVER, 5), 10_000, 0
+    for number, piece in enumerate(pieces(spans(100_000), most, sample)):
+        assert sample.passed < most
+        sample.passed += pages(piece) * (1 if number < SLICES else LINES)
+        over = pages(piece) * LINES
+
+    assert most <= sample.passed < most + over
+
+
+def test_whoever_stops_early_has_still_seen_the_whole_time() -> None:
+    found, _ = read(spans(16_000), 1_600 * LINES, only=4)
+
+    quarters = {(piece[0].first - 100) // 4_000 for piece in found}
     assert quarters == {0, 1, 2, 3}
