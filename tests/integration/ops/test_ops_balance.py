@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 from support.judged import OURS, POLICY, Night, evening, noise
-from support.ledger import Ledger, addressed, context, dropped, letter, place, written
+from support.ledger import Ledger, addressed, context, dropped, letter, page, place, written
 from support.verbs import toog
 
 from services.router.handlers import Judge
@@ -133,7 +133,7 @@ async def test_of_differing_verdicts_the_highest_counts_and_the_difference_too(
         facts = msgspec.json.decode(record.value, type=Facts)
         changed = Verdict("addressed", "mention", "mention")
         assert judge(facts, "own", POLICY, OURS) != changed
-        await night.out.send([other.written(record, facts, changed)])
+        await night.out.send([other.to_desk(record, facts, changed)])
     sheet = await balance(night.kafka)
     shown = await toog("balance", **night.environment)
 
@@ -188,11 +188,13 @@ async def test_a_time_counts_what_was_received_in_it_alone(night: Night) -> None
 
 
 async def test_verdicts_that_retention_took_are_called_so(night: Night) -> None:
-    await night.hear(*noise(5))
+    await night.hear(*noise(3))
     await night.judged()
     ends = await night.ends(DROPPED)
-    number = ends.index(5)
-    await night.expired(record_of(DROPPED.name, number, 3))
+    await night.hear(*noise(2, "later"))
+    await night.judged()
+    number = next(number for number, end in enumerate(ends) if end)
+    await night.expired(record_of(DROPPED.name, number, ends[number]))
     sheet = await balance(night.kafka)
 
     assert sheet.drawn.balance.balance == 3
@@ -239,7 +241,7 @@ async def test_metrics_and_toog_balance_say_the_same_of_the_same_log(
         await ledger.say(
             addressed(0), addressed(1, "dm"), addressed(1, "dm"), context(2), dropped(1),
             letter("router", place(3)), letter("ingest", "x:webhook:abc"),
-            *(dropped(offset, "repost") for offset in range(4, 9)),
+            page(*((offset, "repost", None) for offset in range(4, 8))), dropped(8, "repost"),
             addressed(5, ce_origin=b"revive"),
         )  # fmt: skip
         await ledger.committed(10)

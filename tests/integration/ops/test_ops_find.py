@@ -9,13 +9,15 @@ import pytest
 from pydantic import SecretStr
 from support.desk import ACCOUNTS, World, deleted, pool_of, said
 from support.judged import US, Night, noise
+from support.ledger import KEY, dropped, page, written
 from support.verbs import Said, toog
 
 from services.responder.acts import Desk
 from services.responder.store import replies
 from toog.contracts import events
 from toog.contracts.events import Event
-from toog.contracts.topics import DESK
+from toog.contracts.ids import partition_of
+from toog.contracts.topics import DESK, DROPPED, EVENTS, record_of
 from toog.kit.errors import StartError
 from toog.kit.revive import REVIVED, once_more
 from toog.kit.settings import PostgresSettings
@@ -77,6 +79,10 @@ def way(shown: Found) -> list[str]:
     return [step.what for step in shown.steps]
 
 
+def places(shown: Found) -> list[tuple[str, str]]:
+    return [(step.what, step.where) for step in shown.steps]
+
+
 async def test_the_whole_way_of_a_mention_by_whatever_name_it_is_called(search: Search) -> None:
     heard = await search.night.hear(mention(), *noise(3))
     await search.night.judged()
@@ -135,6 +141,41 @@ async def test_in_flight_then_dropped_then_revived_and_all_of_it_twice(search: S
     assert way(revived) == ["received", "dropped", "revived"]
     assert "through jo" in revived.steps[2].said
     assert waiting.said == noise_.said == []
+
+
+async def test_a_page_of_one_line_is_followed_and_of_many_is_laid_out(search: Search) -> None:
+    heard = await search.night.hear(*noise(4))
+    three = page((1, "repost", None), (2, "signal", None), (3, "repost", None))
+    await search.night.out.send([dropped(0), three, written(DROPPED, b'{"lines":[]}')])
+    number = partition_of(KEY, DROPPED.partitions)
+    one, many, odd = (record_of(DROPPED.name, number, offset) for offset in range(3))
+    by_one = await search.find(one)
+    async with look(search.night.kafka) as log:
+        records = [await log.record(place) for place in (many, odd)]
+    await search.night.out.send(
+        dead.of_record(record, DROPPED.name, "metrics", ValueError("a text")) for record in records
+    )
+    by_many = await search.find(many)
+    letter = by_many.steps[-1].where
+    by_letter = await search.find(letter)
+    by_line = await search.find(heard[2])
+    by_odd = await search.find(odd)
+    shown = await search.toog(many)
+    nonsense = await search.toog(odd)
+
+    assert places(by_one) == [("received", heard[0]), ("dropped", one)]
+    assert places(by_many) == [*(("dropped", line) for line in heard[1:]), ("set aside", letter)]
+    assert (by_letter.steps, by_letter.said) == (by_many.steps, by_many.said)
+    assert [step.said for step in by_many.steps[:2]] == [
+        "reason repost, rules 1",
+        "reason signal, rules 1",
+    ]
+    assert f"has 3 lines, on offsets 1 to 3 of {EVENTS.name}, partition" in by_many.said[0]
+    assert f"as {heard[1]}, to see its whole way" in by_many.said[0]
+    assert places(by_line) == [("received", heard[2]), ("dropped", many), ("set aside", letter)]
+    assert (way(by_odd), by_odd.said) == (["set aside"], ["this page of the ledger cannot be read"])
+    assert (shown.code, shown.err, nonsense.code) == (0, "", 0)
+    assert all(line in shown.out for line in (*heard[1:], "This page of the ledger has 3 lines"))
 
 
 async def test_read_without_a_verdict_is_called_missing(search: Search) -> None:
