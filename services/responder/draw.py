@@ -74,7 +74,7 @@ class Sample:
         self._time_ms = time_ms
         self._shares = {reason: share(reason, per_reason) for reason in reasons}
         self._kept: dict[DroppedReason, dict[str, Drawn]] = {reason: {} for reason in reasons}
-        self._highest = {reason: "~" if reason in reasons else "" for reason in DROPPED_REASONS}
+        self._highest = dict.fromkeys(reasons, "~")
 
     def offer(self, value: bytes) -> None:
         """One page of the ledger. Raises ValueError where it cannot be read."""
@@ -86,7 +86,8 @@ class Sample:
             self.lines += 1
             if (reason := _REASONS.get(line.reason)) is not None:
                 self.seen[reason] += 1
-                if line.event <= self._highest[reason]:
+                highest = self._highest.get(reason)
+                if highest is not None and line.event <= highest:
                     self._keep(page, line, reason)
 
     def _keep(self, page: _Page, line: Line, reason: DroppedReason) -> None:

@@ -513,7 +513,7 @@ async def test_what_cannot_be_asked_is_a_sentence(desk: Agents, wrong: dict[str,
     [
         "x",
         "social.desk.v1:0:0",
-        "social.dropped.v1:0:0",
+        "social.dropped.v2:0:0",
         "elsewhere.v1:0:0",
         f"{EVENTS.name}:12:0",
         f"{EVENTS.name}:0:-1",

@@ -19,14 +19,18 @@ from support.ledger import Ledger
 from support.served import ready
 from support.verbs import toog
 
-from services.responder import review
+from services.responder import gather
 from services.responder.app import serve
 from services.responder.settings import Settings
 from services.responder.telemetry import DeskFigures
+from toog.contracts import ledger
 from toog.contracts.events import Author, Event, Reference
-from toog.contracts.topics import DESK, parse_record
+from toog.contracts.ids import digest
+from toog.contracts.ledger import LINES, Line, Page
+from toog.contracts.topics import DESK, DROPPED, ROOM, parse_record
 from toog.contracts.wire import header
 from toog.kit import access
+from toog.kit.stream.produce import Outgoing
 from toog.kit.stream.read import look
 from toog.local.kafka import Kafka
 from toog.local.ports import free_port
@@ -90,6 +94,21 @@ class Desk(Night):
         records = await self.hear(*heard, room=room, at_ms=AT + 1000, by=by)
         await self.judged()
         return records
+
+    async def told(self, *, pages: int, lines: int) -> None:
+        """So many pages of so many lines stand in the ledger."""
+        await self.out.send(self.page(number, [AT] * lines) for number in range(pages))
+
+    def page(self, number: int, received_ms: list[int]) -> Outgoing:
+        """A page of lines of these receipts, each line's event another one."""
+        partition, first = number % ROOM.partitions, number * len(received_ms)
+        lines = [
+            Line(n, digest(f"x:a:post:{n}"), "hashtag_only", "x", BEGIN, at_ms)
+            for n, at_ms in enumerate(received_ms, first)
+        ]
+        value = ledger.encode(Page(ROOM.name, partition, "1", lines))
+        key = f"{ROOM.name}:{partition}".encode()
+        return Outgoing(DROPPED, key, value, [], max(received_ms))
 
     async def review(self, **asked: Any) -> dict[str, Any]:
         answer = await self.api.get("/review", params={**EVENING, **asked})
@@ -186,7 +205,7 @@ async def test_a_review_shows_a_sample_of_each_reason_with_its_text_and_is_audit
         "not_addressed": 2,
     }
     assert shown["dropped"] == {"quote_of_ours": 30, "hashtag_only": 30, "not_addressed": 2}
-    assert (shown["lines"], shown["held"], shown["clipped"]) == (62, 62, False)
+    assert (shown["lines"], shown["share"], shown["clipped"]) == (62, 1, False)
     assert (shown["from"], shown["to"]) == (
         BEGIN.isoformat().replace("+00:00", "Z"),
         (BEGIN + timedelta(hours=1)).isoformat().replace("+00:00", "Z"),
@@ -218,10 +237,13 @@ async def test_one_reason_alone_and_only_of_that_time(desk: Desk) -> None:
     await desk.dropped(aside("1"))  # behind a later one: the order of time is not quite kept
 
     alone = await desk.review(reason="not_addressed")
-    everything = await desk.api.get("/review")
+    last_hour = (await desk.api.get("/review")).json()  # that evening is another day
 
     assert [event["text"] for event in alone["events"]] == ["wat een avond 1"]
-    assert everything.json()["events"] == []  # of the last hour: that evening is another day
+    assert (alone["lines"], alone["share"], alone["clipped"]) == (4, 1, False)
+    assert alone["dropped"] == {"hashtag_only": 3, "not_addressed": 1}
+    assert (last_hour["lines"], last_hour["share"], last_hour["clipped"]) == (0, 1, False)
+    assert last_hour["events"] == []
 
 
 async def test_what_retention_took_is_gone_and_what_was_deleted_is_not_shown(desk: Desk) -> None:
@@ -246,27 +268,59 @@ async def test_what_retention_took_is_gone_and_what_was_deleted_is_not_shown(des
 
 
 async def test_a_long_text_is_shortened(desk: Desk) -> None:
-    await desk.dropped(said("1", text="a" * (review.TEXT_LENGTH + 1)))
+    await desk.dropped(said("1", text="a" * (gather.TEXT_LENGTH + 1)))
 
     (event,) = (await desk.review())["events"]
 
-    assert (len(event["text"]), event["shortened"]) == (review.TEXT_LENGTH, True)
+    assert (len(event["text"]), event["shortened"]) == (gather.TEXT_LENGTH, True)
+
+
+async def test_of_a_page_that_ends_long_after_the_time_the_lines_in_it_are_looked_at(
+    desk: Desk,
+) -> None:
+    hour = 3_600_000
+    await desk.out.send([desk.page(0, [AT - 1, AT, AT + hour - 1, AT + hour, AT + 2 * hour])])
+
+    shown = await desk.review()
+
+    assert {event["record"] for event in shown["events"]} == {f"{ROOM.name}:0:{n}" for n in (1, 2)}
+    assert (shown["lines"], shown["share"], shown["clipped"]) == (2, 1, False)
 
 
 async def test_of_a_long_night_only_so_many_lines_are_looked_at(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for citizen in range(6):
-        await desk.hear(*noise(40, f"{citizen}-"), room=True, at_ms=AT, by=str(citizen))
-    await desk.judged()
-    monkeypatch.setattr(review, "LINES", 96)
+    await desk.told(pages=240, lines=LINES)
+    monkeypatch.setattr(gather, "LINES", 96 * LINES)
 
     shown = await desk.review()
 
-    assert 80 < shown["lines"] <= 96
-    assert (shown["held"], shown["clipped"]) == (240, True)
+    assert 80 * LINES < shown["lines"] <= 96 * LINES
+    assert shown["share"] == pytest.approx(shown["lines"] / LINES / 240)
+    assert shown["clipped"]
     assert shown["dropped"] == {"hashtag_only": shown["lines"]}
     assert len(shown["events"]) == 5
+
+
+async def test_of_a_long_quiet_time_more_pages_are_looked_at(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.told(pages=240, lines=2)
+    monkeypatch.setattr(gather, "LINES", 20 * LINES)
+
+    shown = await desk.review()
+
+    assert (shown["lines"], shown["share"], shown["clipped"]) == (480, 1, False)
+    assert shown["dropped"] == {"hashtag_only": 480}
+
+
+async def test_a_page_that_cannot_be_read_was_not_seen(desk: Desk) -> None:
+    await desk.dropped(aside("1"))
+    await desk.out.send([Outgoing(DROPPED, b"k", b"{", [], AT)])
+
+    shown = await desk.review()
+
+    assert (shown["lines"], shown["share"], shown["clipped"]) == (1, 0.5, True)
 
 
 @pytest.mark.parametrize("bound", ["LEDGER_S", "TEXTS_S"])
@@ -275,14 +329,17 @@ async def test_a_review_that_takes_too_long_shows_what_it_has_and_says_so(
 ) -> None:
     await desk.hear(*noise(3), room=True, at_ms=AT)
     await desk.dropped(*(aside(str(n)) for n in range(3)))
-    monkeypatch.setattr(review, bound, -1.0)
-    monkeypatch.setattr(review, "BITE", 1)
+    monkeypatch.setattr(gather, bound, -1.0)
+    monkeypatch.setattr(gather, "BITE", 1)
 
     shown = await desk.review()
 
     assert shown["clipped"]
-    assert shown["held"] == 6
-    assert (shown["lines"] < 6) if bound == "LEDGER_S" else (shown["events"] == [])
+    if bound == "LEDGER_S":
+        assert shown["lines"] < 6
+        assert shown["share"] < 1
+    else:
+        assert (shown["lines"], shown["share"], shown["events"]) == (6, 1, [])
 
 
 async def test_a_revived_message_waits_at_the_desk_unchanged_in_lane_thread(desk: Desk) -> None:
@@ -466,14 +523,14 @@ async def test_both_balances_stay_0_and_metrics_tell_how_much_was_dropped_wrongl
 ) -> None:
     (never_shown,) = await desk.hear(aside("0"), at_ms=AT - 1)
     one, two, three = await desk.dropped(aside("1"), aside("2"), aside("3"))
-    async with Ledger(kafka.bootstrap, prefix, database).played() as ledger, ledger.service():
+    async with Ledger(kafka.bootstrap, prefix, database).played() as counted, counted.service():
         await desk.revive(three)  # before anybody was shown it
         await desk.review()
         for record in (one, one, never_shown):
             await desk.revive(record)
         await desk.settled()
         async with asyncio.timeout(20):
-            while (drawn := await ledger.balance())["desk"]["stored"] < 3:
+            while (drawn := await counted.balance())["desk"]["stored"] < 3:
                 pass
 
     assert (drawn["received"], drawn["dropped"]["not_addressed"]) == (4, 4)

@@ -231,12 +231,12 @@ def test_of_pages_that_are_not_full_more_are_read_and_none_twice(full: int) -> N
     found, sample = read(spans(*lengths), most, full)
 
     could = min(most, sum(lengths) * full)
-    assert could * (1 - 1 / SLICES) < sample.passed <= could
+    assert could * (1 - 1 / SLICES) < sample.passed <= could + len(lengths) * full
     for number, length in enumerate(lengths):
         mine = offsets(found, number)
         assert len(mine) == len(set(mine))
         assert set(mine) <= set(range(100, 100 + length))
-        assert len(mine) == pytest.approx(length * sample.passed / full / sum(lengths), abs=1)
+        assert len(mine) == pytest.approx(length * sample.passed / full / sum(lengths), abs=2)
 
 
 def test_pages_of_one_line_are_all_read_where_the_lines_are_few_enough() -> None:
