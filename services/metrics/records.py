@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Final, NamedTuple, get_args
+from typing import Final, NamedTuple, get_args
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -14,6 +14,7 @@ from services.metrics.load import minute_of
 from services.metrics.mood import Said
 from toog.contracts import about, activity, dead, wire
 from toog.contracts.activity import Activity
+from toog.contracts.ledger import Milliseconds
 from toog.contracts.topics import (
     ACTIVITY,
     DEAD,
@@ -58,7 +59,7 @@ class _Line(msgspec.Struct, gc=False):
 
     offset: int
     reason: DroppedReason
-    received_ms: Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800_000)]  # to the year 10000
+    received_ms: Milliseconds
     sentiment: msgspec.Raw = _NULL
 
 

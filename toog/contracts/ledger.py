@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -11,6 +11,9 @@ from toog.contracts.verdicts import DroppedReason
 PAGE_TYPE: Final = "social.dropped.v2"
 LINES: Final = 100
 """The most lines of one page: who reads so many pages knows what they can hold."""
+
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800_000)]
+"""Since 1970, up to the year 10000: what can be printed as a time."""
 
 
 class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -25,7 +28,7 @@ class Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reason: DroppedReason
     platform: str
     occurred_at: datetime
-    received_ms: int
+    received_ms: Milliseconds
     surface: str | None = None
     hashtags: tuple[str, ...] = ()
     sentiment: float | None = None

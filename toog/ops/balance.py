@@ -25,7 +25,6 @@ from toog.kit.errors import UnavailableError
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.read import ANSWER_WITHIN_S, Look, Span, look
 from toog.ops.ledger import Drawn, Ledger, Part
-from toog.ops.pages import BITE
 
 INTAKE: Final = (EVENTS, ROOM)
 TOLD_IN: Final = (DESK, DROPPED, DEAD)
@@ -110,7 +109,7 @@ async def _oldest(log: Look, spans: Sequence[Span]) -> int | None:
 
 async def _read(log: Look, spans: Sequence[Span], ledger: Ledger, progress: Progress) -> None:
     read, of = 0, sum(span.end - span.first for span in spans)
-    async with contextlib.aclosing(log.scan(spans, bite=BITE)) as bites:
+    async with contextlib.aclosing(log.scan(spans)) as bites:
         async for bite in bites:
             ledger.take(bite)
             read += len(bite)

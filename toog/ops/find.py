@@ -15,7 +15,7 @@ from toog.kit.stream.read import Look, Span, look
 from toog.ops import pages
 from toog.ops.asked import Asked, Search
 from toog.ops.balance import committed_offsets
-from toog.ops.pages import BITE, Page
+from toog.ops.pages import Page
 from toog.ops.sayings import Sayings, event_of, place_of
 from toog.ops.trail import Heard, Saying, Step, on_page, steps
 
@@ -143,7 +143,7 @@ async def _scan(
     progress: Progress,
 ) -> None:
     done, of = 0, sum(span.end - span.first for span in spans)
-    async with contextlib.aclosing(log.scan(spans, bite=BITE)) as bites:
+    async with contextlib.aclosing(log.scan(spans)) as bites:
         async for bite in bites:
             for topic, record in bite:
                 read(topic, record)

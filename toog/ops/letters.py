@@ -66,7 +66,7 @@ async def kept(log: Look) -> Found:
     """Every letter that the topic still holds (7 days). Raises UnavailableError."""
     lines: list[tuple[str, Line]] = []
     unreadable = 0
-    async with contextlib.aclosing(log.scan(await log.spans([DEAD]), bite=500)) as bites:
+    async with contextlib.aclosing(log.scan(await log.spans([DEAD]))) as bites:
         async for bite in bites:
             for topic, record in bite:
                 try:

@@ -1,13 +1,8 @@
 """Pages of the ledger as questions about the past read them: reason, place and receipt of each line."""
 
-from typing import Annotated, Final
-
 import msgspec
 
-from toog.contracts.ledger import LINES
-
-BITE: Final = 50_000 // LINES
-"""So many verdict records are held at once: were all of them full pages, so many lines and 12 MB."""
+from toog.contracts.ledger import Milliseconds
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -16,7 +11,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     offset: int
     event: str
     reason: str
-    received_ms: Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800_000)]  # to the year 10000
+    received_ms: Milliseconds
 
 
 class Page(msgspec.Struct, frozen=True):

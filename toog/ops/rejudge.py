@@ -19,7 +19,6 @@ from toog.ops.audited import Operator
 from toog.ops.bringing import Bringing
 from toog.ops.changes import Change, Examples
 from toog.ops.given import Given
-from toog.ops.pages import BITE
 from toog.ops.rejudging import Bring, Rejudging, Wish
 from toog.ops.settings import Settings
 
@@ -103,7 +102,7 @@ async def _read(
     log: Look, spans: Sequence[Span], take: Callable[[Bite], None], progress: Progress
 ) -> None:
     read, of = 0, sum(span.end - span.first for span in spans)
-    async with contextlib.aclosing(log.scan(spans, bite=BITE)) as bites:
+    async with contextlib.aclosing(log.scan(spans)) as bites:
         async for bite in bites:
             take(bite)
             read += len(bite)
@@ -194,7 +193,7 @@ async def _sent(
 ) -> Report:
     spans = bringing.spans
     sent, read, of = 0, 0, sum(span.end - span.first for span in spans)
-    async with producer(settings) as out, contextlib.aclosing(log.scan(spans, bite=BITE)) as bites:
+    async with producer(settings) as out, contextlib.aclosing(log.scan(spans)) as bites:
         async for bite in bites:
             records = bringing.records(bite)
             await out.send(records)

@@ -18,7 +18,8 @@ from toog.kit.stream.client import connection, topic_name
 ANSWER_WITHIN_S: Final = 10.0
 SILENT_FOR_S: Final = 30.0
 """A scan that gets nothing for so long although records should come gives up."""
-BITE: Final = 5_000
+BITE: Final = 500
+"""Records that are held at a time; one may be a page of the ledger with a hundred lines."""
 
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 
