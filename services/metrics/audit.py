@@ -73,9 +73,9 @@ class Audit:
         when we do not get so far in time.
         """
         committed = {
-            **await self._offsets.committed(ROUTER_EVENTS_GROUP),
-            **await self._offsets.committed(ROUTER_ROOM_GROUP),
-            **await self._offsets.committed(RESPONDER_GROUP),
+            **await self._offsets.committed(ROUTER_EVENTS_GROUP, [EVENTS]),
+            **await self._offsets.committed(ROUTER_ROOM_GROUP, [ROOM]),
+            **await self._offsets.committed(RESPONDER_GROUP, [DESK]),
         }
         starts = await self._offsets.log_starts((*INTAKE, DESK))
         ends = await self._offsets.log_ends((*INTAKE, *TOLD_IN))

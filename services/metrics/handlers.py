@@ -88,7 +88,7 @@ class Intake:
 
     async def _start_at(self, places: set[TopicPartition]) -> dict[TopicPartition, int]:
         stored = await reading.positions(self._pool)
-        committed = await self._offsets.committed(METRICS_GROUP)
+        committed = await self._offsets.committed(METRICS_GROUP, READ)
         starts = await self._offsets.log_starts(READ)
         found: dict[TopicPartition, int] = {}
         for place in places:

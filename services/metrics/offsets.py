@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from aiokafka.structs import TopicPartition
 
 from toog.contracts.topics import Topic
@@ -29,18 +29,23 @@ class Offsets:
         self._consumer: AIOKafkaConsumer | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    async def committed(self, group: str) -> dict[Place, int]:
-        """The committed offsets of a group; places without a commit are left out."""
+    async def committed(self, group: str, topics: Iterable[Topic]) -> dict[Place, int]:
+        """The committed offsets of a group on these topics; places without a commit are left out.
+
+        Asked by place: a coordinator that is loading or moves (as after a broker's restart) answers
+        with an error and no place at all, and aiokafka passes over that error. To the question for
+        all places that answer is the same as that of a group which never committed.
+        """
+        places = self._places(topics)
         async with self._guarded():
             if self._admin is None:
                 self._admin = await _started(AIOKafkaAdminClient(**connection(self._settings)))
-            found = await self._admin.list_consumer_group_offsets(group_name(self._settings, group))
-        prefix = self._settings.kafka_prefix
-        return {
-            (place.topic.removeprefix(prefix), place.partition): meta.offset
-            for place, meta in found.items()
-            if meta.offset >= 0
-        }
+            found = await self._admin.list_consumer_group_offsets(
+                group_name(self._settings, group), partitions=list(places)
+            )
+            if found.keys() != places.keys():
+                raise GroupCoordinatorNotAvailableError(f"no answer for {group}")
+        return {places[place]: meta.offset for place, meta in found.items() if meta.offset >= 0}
 
     async def log_starts(self, topics: Iterable[Topic]) -> dict[Place, int]:
         """The first offset that each partition still has."""
@@ -51,16 +56,19 @@ class Offsets:
         return await self._asked("end_offsets", topics)
 
     async def _asked(self, what: str, topics: Iterable[Topic]) -> dict[Place, int]:
-        places = {
-            TopicPartition(topic_name(self._settings, topic), number): (topic.name, number)
-            for topic in topics
-            for number in range(topic.partitions)
-        }
+        places = self._places(topics)
         async with self._guarded():
             if self._consumer is None:
                 self._consumer = await _started(AIOKafkaConsumer(**connection(self._settings)))
             found = await getattr(self._consumer, what)(list(places))
         return {places[place]: offset for place, offset in found.items()}
+
+    def _places(self, topics: Iterable[Topic]) -> dict[TopicPartition, Place]:
+        return {
+            TopicPartition(topic_name(self._settings, topic), number): (topic.name, number)
+            for topic in topics
+            for number in range(topic.partitions)
+        }
 
     @contextlib.asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:

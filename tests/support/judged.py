@@ -126,8 +126,8 @@ class Night:
             async with asyncio.timeout(25):
                 while True:
                     done = {}
-                    for _, group, *_ in READ:
-                        done |= await offsets.committed(group)
+                    for topic, group, *_ in READ:
+                        done |= await offsets.committed(group, [topic])
                     if all(done.get(place, 0) >= end for place, end in ends.items()):
                         return
                     await asyncio.sleep(0.05)

@@ -294,6 +294,13 @@ class Ledger:
         lines = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
         return {sample: float(value) for sample, _, value in lines}
 
+    async def counted(self, sample: str, count: float) -> dict[str, float]:
+        """What `/metrics` shows, once this sample has come so far."""
+        async with asyncio.timeout(15):
+            while (shown := await self.metrics()).get(sample, 0) < count:  # noqa: ASYNC110 - a figure is polled
+                await asyncio.sleep(0.05)
+            return shown
+
     async def sql(self, statement: str, *values: object) -> list[tuple]:
         """What the database answers."""
         wire = await connect(self.settings)

@@ -106,7 +106,7 @@ class Served(Night):
 
         offsets = Offsets(self.kafka)
         try:
-            return sum((await offsets.committed(RESPONDER_GROUP)).values())
+            return sum((await offsets.committed(RESPONDER_GROUP, [DESK])).values())
         finally:
             await offsets.close()
 

@@ -71,7 +71,8 @@ async def balance(
 async def committed_offsets(settings: KafkaSettings) -> dict[Place, int]:
     """Where both groups of the router stand. Raises UnavailableError.
 
-    Asks again for a while: a broker whose groups were never asked for makes their topic first.
+    Asks again for a while: a broker whose groups were never asked for makes their topic first, and
+    one that has just come back must load them.
     """
     offsets = Offsets(settings)
     deadline = time.monotonic() + ANSWER_WITHIN_S
@@ -79,8 +80,8 @@ async def committed_offsets(settings: KafkaSettings) -> dict[Place, int]:
         while True:
             try:
                 return {
-                    **await offsets.committed(ROUTER_EVENTS_GROUP),
-                    **await offsets.committed(ROUTER_ROOM_GROUP),
+                    **await offsets.committed(ROUTER_EVENTS_GROUP, [EVENTS]),
+                    **await offsets.committed(ROUTER_ROOM_GROUP, [ROOM]),
                 }
             except (KafkaError, OSError) as error:  # TimeoutError is an OSError
                 if time.monotonic() > deadline:

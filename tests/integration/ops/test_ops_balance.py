@@ -1,5 +1,6 @@
 """`toog balance` on a real log: 0 when all is well, exactly what is missing when not."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -160,6 +161,21 @@ async def test_what_retention_took_before_it_was_read_is_missing(night: Night) -
     assert "retention took 2 records before they were read" in shown.out
     assert (well.drawn.balance.balance, well.drawn.balance.received) == (0, 4)
     assert "retention took the beginning of 1 of 24 partitions" in well.said[0]
+
+
+async def test_a_broker_that_is_back_is_asked_until_it_knows_the_commits_again(
+    night: Night, kafka: Kafka
+) -> None:
+    heard = await night.hear(*noise(10))
+    await night.judged()
+    await night.commit(heard[0], 4)
+    before = await balance(night.kafka)
+    await asyncio.to_thread(kafka.stop)
+    await asyncio.to_thread(kafka.start)
+    after = await balance(night.kafka)
+
+    assert (before.drawn.balance.in_flight, before.drawn.balance.balance) == (6, 0)
+    assert after.drawn.balance == before.drawn.balance
 
 
 async def test_a_time_counts_what_was_received_in_it_alone(night: Night) -> None:
