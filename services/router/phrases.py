@@ -9,25 +9,15 @@ laughing face is the word `haha`, a friendly one `smiley`.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from services.router.plain import LONGEST, NOT_SAID, STRETCHED
+from services.router.plain import STRETCHED
+from services.router.tokens import LAUGHS, fold, tokens
 
 GAP: Final = 4
 """Words that `...` may stand for."""
 
-_MARKS: Final = re.compile("[\u0300-\u036f]+")
-_LAUGHS: Final = "\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480"
-_SMILES: Final = (
-    "\U0001f300-\U0001f440\U0001f44a-\U0001f44f\U0001f493-\U0001f49f\U0001f4aa\U0001f600-\U0001f610"
-    "\U0001f612\U0001f614\U0001f617-\U0001f61d\U0001f634\U0001f642-\U0001f644\U0001f648\U0001f62c"
-    "\U0001f913-\U0001f917\U0001f920-\U0001f92f\U0001f970\U0001f973\U0001f979\u2764\u2b50"
-)
-_TOKEN: Final = re.compile(
-    rf"[^\W_]+|[.!;…]+|\?|\n\s*\n|[,:()\"“”«»|]|\s[-–—]+\s|[–—]|[{_LAUGHS}]+|[{_SMILES}]+"
-)
 _PICTURES: Final = "\u2100"
 """Pictures come after it, all marks of pause before."""
 _STOPS: Final = frozenset(".!;…\n")
@@ -72,18 +62,13 @@ class Spelling:
 
     def __init__(self, ways: Mapping[str, tuple[str, ...]]) -> None:
         """For each word, or words, the other ways to write it."""
-        self._one = {
-            _fold(way): tuple(_fold(w).split()) for w, also in ways.items() for way in also
-        }
+        self._one = {fold(way): tuple(fold(w).split()) for w, also in ways.items() for way in also}
         self._kept: dict[str, tuple[str, ...]] = {}
 
     def words(self, text: str) -> list[str]:
         """The words of a text, with its stops and pauses; links and handles are not said."""
-        said = text[:LONGEST]
-        if "@" in said or "://" in said or "＠" in said:
-            said = NOT_SAID.sub(" ", said)
         kept, words = self._kept, list[str]()
-        for token in _TOKEN.findall(_fold(said)):
+        for token in tokens(text):
             words += kept.get(token) or self._written(token)
         return words
 
@@ -109,14 +94,9 @@ def _sign(mark: str) -> tuple[str, ...]:
         return "?", "."
     if first in _STOPS:
         return (".",)
-    if first in _LAUGHS:
+    if first in LAUGHS:
         return ("haha",)
     return (",",) if first.isspace() or first < _PICTURES else ("smiley",)
-
-
-def _fold(text: str) -> str:
-    small = text.casefold()
-    return small if small.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", small))
 
 
 class Reader(NamedTuple):
@@ -147,7 +127,7 @@ def read_phrase(text: str, reader: Reader) -> Phrase:
 
 
 def _split(text: str) -> list[str]:
-    return _HYPHEN.sub("_", _fold(text).replace("'", " ").replace("’", " ")).split()
+    return _HYPHEN.sub("_", fold(text).replace("'", " ").replace("’", " ")).split()
 
 
 def _part(parts: list[str], text: str, reader: Reader) -> Part:
