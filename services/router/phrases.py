@@ -12,8 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from services.router.plain import STRETCHED
-from services.router.tokens import LAUGHS, fold, tokens
+from services.router.tokens import LAUGHS, STRETCHED, fold, tokens
 
 GAP: Final = 4
 """Words that `...` may stand for."""

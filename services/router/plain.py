@@ -4,15 +4,12 @@ import re
 import unicodedata
 from typing import Final
 
-LONGEST: Final = 65_536
-"""Characters of a text that are looked at; no platform of ours takes a longer message."""
+from services.router.tokens import LONGEST, NOT_SAID, STRETCHED
 
-NOT_SAID: Final = re.compile(r"https?://\S++|[@＠][\w.-]++(?:@[\w.-]++)?")
 _LAUGHTER: Final = re.compile("[\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480]+")
 _STOP: Final = re.compile(r"[.!?;…]+|\n\s*\n")
 _PAUSE: Final = re.compile(r"[,:()\"“”«»|]+|\s[-–—]+\s|[–—]")
 _OTHER: Final = re.compile(r"[^\w .,]+|_+")
-STRETCHED: Final = re.compile(r"([^\W\d])\1{2,}")
 _K: Final = re.compile(
     r" k(?=(?:zen|zie|wil|wou|ben|heb|eb|em|vind|vin|ga|zit|durf|kan|hoor|oor|zal|zou|word|krijg|moet"
     r"|voel|zijn|zoek|denk|sta|lig|stik|maak) )"

@@ -5,8 +5,12 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-from services.router.plain import LONGEST, NOT_SAID
+LONGEST: Final = 65_536
+"""Characters of a text that are looked at; no platform of ours takes a longer message."""
 
+NOT_SAID: Final = re.compile(r"https?://\S++|[@＠][\w.-]++(?:@[\w.-]++)?")
+STRETCHED: Final = re.compile(r"([^\W\d])\1{2,}")
+"""A letter written three times or more, as in `heeel`: one is meant."""
 LAUGHS: Final = "\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480"
 _SMILES: Final = (
     "\U0001f300-\U0001f440\U0001f44a-\U0001f44f\U0001f493-\U0001f49f\U0001f4aa\U0001f600-\U0001f610"

@@ -2,8 +2,7 @@
 
 import pytest
 
-from services.router.plain import LONGEST
-from services.router.tokens import tokens
+from services.router.tokens import LONGEST, tokens
 
 
 @pytest.mark.parametrize(
