@@ -10,16 +10,18 @@ laughing face is the word `haha`, a friendly one `smiley`.
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
-from services.router.tokens import LAUGHS, STRETCHED, fold, tokens
+from services.router.remembered import Remembered
+from services.router.tokens import LAUGHS, STRETCHED, cut, fold, pieces
 
 GAP: Final = 4
 """Words that `...` may stand for."""
 
 _PICTURES: Final = "\u2100"
 """Pictures come after it, all marks of pause before."""
-_STOPS: Final = frozenset(".!;…\n")
+_STOPS: Final = frozenset(".!;…")
 _K: Final = re.compile(
     r"k(?=(?:zen|zie|wil|wou|ben|heb|eb|em|vind|vin|ga|zit|durf|kan|hoor|oor|zal|zou|word|krijg|moet"
     r"|voel|zijn|zoek|denk|sta|lig|stik|maak|weet|zag|snap|hoop|vrees|ruik|bloed)$)"
@@ -29,7 +31,6 @@ _ITEM: Final = re.compile(r"\{(?P<list>\w+)\}|\w+\*?|\*\w+|\?")
 _HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
 _NESTED: Final = 4
 _SHORTEST: Final = 2
-_KEPT: Final = 20_000
 
 
 class PhraseError(ValueError):
@@ -62,24 +63,19 @@ class Spelling:
     def __init__(self, ways: Mapping[str, tuple[str, ...]]) -> None:
         """For each word, or words, the other ways to write it."""
         self._one = {fold(way): tuple(fold(w).split()) for w, also in ways.items() for way in also}
-        self._kept: dict[str, tuple[str, ...]] = {}
+        self._kept = Remembered(self._written)
 
     def words(self, text: str) -> list[str]:
         """The words of a text, with its stops and pauses; links and handles are not said."""
-        kept, words = self._kept, list[str]()
-        for token in tokens(text):
-            words += kept.get(token) or self._written(token)
-        return words
+        return list(chain.from_iterable(map(self._kept.__getitem__, pieces(text))))
 
     def term(self, word: str) -> str:
         """A word, or words, of a phrase in that way; a `*` stays."""
         return " ".join(w for way in word.split() for w in self._one.get(way, (way,)))
 
-    def _written(self, token: str) -> tuple[str, ...]:
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        self._kept[token] = written = self._word(token) if token[0].isalnum() else _sign(token)
-        return written
+    def _written(self, piece: str) -> tuple[str, ...]:
+        both = (self._word(token) if token[0].isalnum() else _sign(token) for token in cut(piece))
+        return tuple(chain.from_iterable(both))
 
     def _word(self, token: str) -> tuple[str, ...]:
         word = STRETCHED.sub(lambda m: m[1], token)

@@ -1,9 +1,14 @@
-"""A text cut into tokens, in which its words are looked for: folded, links and handles not said. Pure."""
+"""A text cut into tokens, in which its words are looked for: folded, links and handles not said. Pure.
+
+Most of what people write has been written before: what stands between two spaces is cut once and remembered.
+"""
 
 import re
 import unicodedata
-from functools import lru_cache
+from itertools import chain
 from typing import Final
+
+from services.router.remembered import Remembered
 
 LONGEST: Final = 65_536
 """Characters of a text that are looked at; no platform of ours takes a longer message."""
@@ -18,21 +23,31 @@ _SMILES: Final = (
     "\U0001f913-\U0001f917\U0001f920-\U0001f92f\U0001f970\U0001f973\U0001f979\u2764\u2b50"
 )
 _TOKEN: Final = re.compile(
-    rf"[^\W_]+|[.!;…]+|\?|\n\s*\n|[,:()\"“”«»|]|\s[-–—]+\s|[–—]|[{LAUGHS}]+|[{_SMILES}]+"
+    rf"[^\W_]+|[.!;…]+|\?|[,:()\"“”«»|]|\s[-–—]+\s|[–—]|[{LAUGHS}]+|[{_SMILES}]+"
 )
+_PARAGRAPH: Final = re.compile(r"\n\s*\n")
 _MARKS: Final = re.compile("[\u0300-\u036f]+")
 
 
-@lru_cache(maxsize=1)
-def tokens(text: str) -> tuple[str, ...]:
-    """Words, as written but folded, and marks: stops, each `?`, pauses, faces.
-
-    The last text is remembered: one text is asked for danger and right after for its kind.
-    """
+def pieces(text: str) -> list[str]:
+    """What stands between spaces; the end of a paragraph is a stop."""
     said = text[:LONGEST]
-    if "@" in said or "://" in said or "＠" in said:
-        said = NOT_SAID.sub(" ", said)
-    return tuple(_TOKEN.findall(fold(said)))
+    return (_PARAGRAPH.sub(" . ", said) if "\n" in said else said).split()
+
+
+def cut(piece: str) -> tuple[str, ...]:
+    """The words of a piece, as written but folded, and its marks: stops, each `?`, pauses, faces."""
+    if "@" in piece or "://" in piece or "＠" in piece:
+        piece = NOT_SAID.sub(" ", piece)
+    return tuple(_TOKEN.findall(fold(f" {piece} ")))
+
+
+_CUT: Final = Remembered(cut)
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """The tokens of all its pieces."""
+    return tuple(chain.from_iterable(map(_CUT.__getitem__, pieces(text))))
 
 
 def fold(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.router.remembered import KEPT, Remembered
 from services.router.tokens import LONGEST, tokens
 
 
@@ -11,7 +12,7 @@ from services.router.tokens import LONGEST, tokens
         ("L'Épisode’s, ÉCHT!!", ["l", "episode", "s", ",", "echt", "!!"]),
         ("wat?? nee_ja", ["wat", "?", "?", "nee", "ja"]),
         ("@jan zie https://a.be/mes jan@host.be !", ["zie", "jan", "!"]),
-        ("één\n \ntwee – drie - vier 😂😂🙂", ["een", "\n \n", "twee", " – ", "drie", " - ", "vier", "😂😂", "🙂"]),
+        ("één\n \ntwee – drie - vier 😂😂🙂", ["een", ".", "twee", " – ", "drie", " - ", "vier", "😂😂", "🙂"]),
         ("", []),
     ],
 )  # fmt: skip
@@ -21,3 +22,15 @@ def test_a_text_is_cut_into_folded_words_and_marks(text: str, cut: list[str]) ->
 
 def test_no_more_is_cut_than_a_platform_takes() -> None:
     assert len(tokens("x " * LONGEST)) == LONGEST // 2
+
+
+def test_of_words_only_so_many_and_no_long_ones_are_remembered() -> None:
+    asked: list[str] = []
+    length = Remembered[str, int](lambda word: asked.append(word) or len(word))
+
+    assert [length["aan"], length["aan"], length["a" * 41], length["a" * 41]] == [3, 3, 41, 41]
+    assert asked == ["aan", "a" * 41, "a" * 41]
+
+    for n in range(KEPT):
+        assert length[str(n)] > 0
+    assert 0 < len(length) <= KEPT
