@@ -12,9 +12,20 @@ from functools import cached_property
 from itertools import chain
 from typing import Final, NamedTuple
 
+from services.router.clues import Clues
 from services.router.phrasebook import Hit, Phrasebook
 from services.router.phrases import PhraseError, Reader, Spelling, read_phrase
-from services.router.signs import GUARDS, Calm, EmergencyFile, Group, Guard, Marks, Sign, check
+from services.router.signs import (
+    GUARDS,
+    Calm,
+    EmergencyFile,
+    Group,
+    Guard,
+    Marks,
+    Sign,
+    asked,
+    check,
+)
 
 _OWN: Final = "emergency_phrases"
 _BEFORE: Final = 5
@@ -49,6 +60,7 @@ class Phrases:
             listed=lambda tag: isinstance(tag, Sign),  # of a group it is asked where it stands
         )
         self.own = self.danger
+        self.clues: tuple[Clues, ...] = (self._clues(self.danger),)
         self.calm: Phrasebook[Calm | str] = Phrasebook(_calms(file), file.words, self.spelling)
 
     def beside(self, own: tuple[str, ...]) -> "Phrases":
@@ -61,7 +73,11 @@ class Phrases:
             self.spelling,
             listed=lambda _: False,
         )
+        both.clues = (*self.clues, self._clues(both.own))
         return both
+
+    def _clues(self, book: Phrasebook[Sign | Group]) -> Clues:
+        return Clues(book.phrases, book.lists, self.file)
 
 
 def wrong_phrases(file: EmergencyFile, own: tuple[str, ...]) -> Iterator[str]:
@@ -92,8 +108,8 @@ def _calms(file: EmergencyFile) -> Iterator[tuple[Calm | str, str]]:
 class _Text:
     """One text by its words, and what speaks against danger in it, looked up when first asked for."""
 
-    def __init__(self, text: str, phrases: Phrases) -> None:
-        self.words = phrases.spelling.words(text)
+    def __init__(self, words: list[str], phrases: Phrases) -> None:
+        self.words = words
         self._calm = phrases.calm
 
     @cached_property
@@ -185,7 +201,10 @@ class _Text:
 
 def look(text: str, phrases: Phrases) -> Danger:
     """Whether the text tells of danger now."""
-    file, said = phrases.file, _Text(text, phrases)
+    words = phrases.spelling.words(text)
+    if not any(clues.enough(words) for clues in phrases.clues):
+        return Danger(False)
+    file, said = phrases.file, _Text(words, phrases)
     signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
     for book in dict.fromkeys((phrases.own, phrases.danger)):
         for start, end in said.sentences:
@@ -195,8 +214,7 @@ def look(text: str, phrases: Phrases) -> Danger:
                 else:
                     groups.setdefault(tag, []).extend(hits)
     points = sum([sign.points for sign in signs])
-    only_context = not groups and all(sign.context for sign in signs)
-    enough = max(file.context if only_context else 0, file.enough)
+    enough = asked(file, (*signs, *groups))
     own = phrases.own is not phrases.danger and any(group.name == _OWN for group in groups)
     if points + (file.phrase if groups else 0) < enough and not own:
         return Danger(False)

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from services.router.phrases import Part, Phrase, Reader, Spelling, Step, read_phrase
+from services.router.patterns import Patterns
+from services.router.phrases import Part, Phrase, Reader, Spelling, Step, Words, read_phrase
+from services.router.remembered import Remembered
 
 Tag = TypeVar("Tag")
 
-_KEPT: Final = 20_000
-"""Words whose lists are remembered, so that common ones are looked up once."""
-_LONGEST_WORD: Final = 30
 _BREAKS: Final = frozenset({".", ","})
 
 
@@ -27,7 +26,6 @@ class Hit(NamedTuple):
     taken: tuple[int, ...]
 
 
-Words = tuple[str, ...]
 Found = Mapping[int, list[tuple[int, int]]]
 """For each list of words the places where one of them stands, in order."""
 
@@ -67,20 +65,18 @@ class Phrasebook(Generic[Tag]):
         slots: dict[Words, int] = {}
         reader = Reader(lists, spelling, lambda words: slots.setdefault(words, len(slots)))
         read = [(tag, read_phrase(text, reader)) for tag, text in phrases]
-        words_of = list(slots)
-        self._begin: dict[str, list[tuple[int, Words]]] = defaultdict(list)
-        self._end: dict[str, list[tuple[int, Words]]] = defaultdict(list)
-        self._whole: dict[str, list[tuple[int, Words]]] = defaultdict(list)
-        self._kept: dict[str, _Lists] = {}
+        self.phrases, self.lists = read, list(slots)
+        self._patterns = Patterns[tuple[int, Words]]()
+        self._words = Remembered(self._look_up)
         singles: dict[Tag, set[str]] = defaultdict(set)
         longer: list[tuple[Tag, Phrase]] = []
         for tag, phrase in read:
-            if (slot := _single(phrase)) is None or not listed(tag):
+            if (slot := phrase.single) is None or not listed(tag):
                 longer.append((tag, phrase))
             else:
-                singles[tag].update(words_of[slot])
+                singles[tag].update(self.lists[slot])
         for slot in sorted({s.slot for _, p in longer for s in _steps(p)}):
-            self._learn(words_of[slot], slot)
+            self._learn(self.lists[slot], slot)
         self._single: dict[int, Tag] = {}
         for number, (tag, words) in enumerate(singles.items(), len(slots)):
             self._single[number] = tag
@@ -91,12 +87,7 @@ class Phrasebook(Generic[Tag]):
     def _learn(self, terms: Iterable[str], slot: int) -> None:
         for term in terms:
             first, *rest = term.split()
-            into, word = self._whole, first
-            if first.startswith("*"):
-                into, word = self._end, first[1:]
-            elif first.endswith("*"):
-                into, word = self._begin, first[:-1]
-            into[word].append((slot, tuple(rest)))
+            self._patterns.learn(first, (slot, tuple(rest)))
 
     def hits(
         self, words: Sequence[str], start: int, end: int, *, where: bool = True
@@ -119,9 +110,9 @@ class Phrasebook(Generic[Tag]):
 
     def _slots(self, words: Sequence[str], start: int, end: int) -> set[int]:
         slots = set[int]()
-        kept = self._kept
+        known = self._words
         for at in range(start, end):
-            lists = kept.get(words[at]) or self._look_up(words[at])
+            lists = known[words[at]]
             if lists is _NONE:
                 continue
             slots |= lists.alone
@@ -134,7 +125,7 @@ class Phrasebook(Generic[Tag]):
     def _places(self, words: Sequence[str], start: int, end: int, wanted: set[int]) -> Found:
         found: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for at in range(start, end):
-            lists = self._kept.get(words[at]) or self._look_up(words[at])
+            lists = self._words[words[at]]
             for slot in lists.alone & wanted:
                 found[slot].append((at, at + 1))
             if lists.before and at + 1 < end:
@@ -144,34 +135,21 @@ class Phrasebook(Generic[Tag]):
         return found
 
     def _look_up(self, word: str) -> _Lists:
-        letters = range(1, min(len(word), _LONGEST_WORD) + 1)
         alone, before = set[int](), dict[str, list[tuple[int, Words]]]()
-        for slot, rest in (
-            *self._whole.get(word, ()),
-            *(one for n in letters for one in self._begin.get(word[:n], ())),
-            *(one for n in letters for one in self._end.get(word[-n:], ())),
-        ):
+        for slot, rest in self._patterns.of(word):
             if rest:
                 before.setdefault(rest[0], []).append((slot, rest[1:]))
             else:
                 alone.add(slot)
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        lists = _Lists(frozenset(alone), {w: tuple(some) for w, some in before.items()})
-        self._kept[word] = lists = lists if alone or before else _NONE
-        return lists
+        if not alone and not before:
+            return _NONE
+        return _Lists(frozenset(alone), {w: tuple(some) for w, some in before.items()})
 
 
 def _steps(phrase: Phrase) -> Iterator[Step]:
     for part in (phrase.head, *phrase.others, *phrase.never):
         for way in part:
             yield from way
-
-
-def _single(phrase: Phrase) -> int | None:
-    """The list of a phrase that is no more than one word, or words that follow each other."""
-    alone = not phrase.others and not phrase.never and len(phrase.head) == 1
-    return phrase.head[0][0].slot if alone and len(phrase.head[0]) == 1 else None
 
 
 def _keyed(phrases: list[tuple[Tag, Phrase]]) -> dict[int, list[_Longer[Tag]]]:

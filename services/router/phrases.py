@@ -33,6 +33,9 @@ _NESTED: Final = 4
 _SHORTEST: Final = 2
 
 
+Words = tuple[str, ...]
+
+
 class PhraseError(ValueError):
     """A phrase cannot be used; the text says which and why."""
 
@@ -56,11 +59,17 @@ class Phrase(NamedTuple):
     others: tuple[Part, ...]
     never: tuple[Part, ...]
 
+    @property
+    def single(self) -> int | None:
+        """The list of a phrase that is no more than one word, or words that follow each other."""
+        alone = not self.others and not self.never and len(self.head) == 1
+        return self.head[0][0].slot if alone and len(self.head[0]) == 1 else None
+
 
 class Spelling:
     """Words in the one way in which phrases are looked for: small letters, no accents, known spellings."""
 
-    def __init__(self, ways: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, ways: Mapping[str, Words]) -> None:
         """For each word, or words, the other ways to write it."""
         self._one = {fold(way): tuple(fold(w).split()) for w, also in ways.items() for way in also}
         self._kept = Remembered(self._written)
@@ -73,17 +82,17 @@ class Spelling:
         """A word, or words, of a phrase in that way; a `*` stays."""
         return " ".join(w for way in word.split() for w in self._one.get(way, (way,)))
 
-    def _written(self, piece: str) -> tuple[str, ...]:
+    def _written(self, piece: str) -> Words:
         both = (self._word(token) if token[0].isalnum() else _sign(token) for token in cut(piece))
         return tuple(chain.from_iterable(both))
 
-    def _word(self, token: str) -> tuple[str, ...]:
+    def _word(self, token: str) -> Words:
         word = STRETCHED.sub(lambda m: m[1], token)
         both = ("k", word[1:]) if _K.match(word) else (word,)
         return tuple(w for way in both for w in self._one.get(way, (way,)))
 
 
-def _sign(mark: str) -> tuple[str, ...]:
+def _sign(mark: str) -> Words:
     first = mark[0]
     if first == "?":
         return "?", "."
@@ -97,9 +106,9 @@ def _sign(mark: str) -> tuple[str, ...]:
 class Reader(NamedTuple):
     """What a phrase is read with; `slot` gives a number for a list of words."""
 
-    lists: Mapping[str, tuple[str, ...]]
+    lists: Mapping[str, Words]
     spelling: Spelling
-    slot: Callable[[tuple[str, ...]], int]
+    slot: Callable[[Words], int]
 
 
 def read_phrase(text: str, reader: Reader) -> Phrase:
@@ -141,7 +150,7 @@ def _part(parts: list[str], text: str, reader: Reader) -> Part:
     return tuple(way for way, _ in ways)
 
 
-def _words(part: str, text: str, reader: Reader) -> tuple[str, ...]:
+def _words(part: str, text: str, reader: Reader) -> Words:
     words: list[str] = []
     for item in (part if part == "?" else part.removesuffix("?")).split("/"):
         found = _ITEM.fullmatch(item)
@@ -154,9 +163,7 @@ def _words(part: str, text: str, reader: Reader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reader.spelling.term(word) for word in words))
 
 
-def _listed(
-    name: str, text: str, lists: Mapping[str, tuple[str, ...]], depth: int = 0
-) -> list[str]:
+def _listed(name: str, text: str, lists: Mapping[str, Words], depth: int = 0) -> list[str]:
     if name not in lists:
         raise PhraseError(f"the phrase `{text}` names the word list `{name}`, which does not exist")
     if depth > _NESTED:
