@@ -1,19 +1,20 @@
-"""Whether danger could be found, told by the words of a text and their neighbours alone. Pure.
+"""Which phrases could stand in a text, told by its words and their neighbours alone. Pure.
 
-Few texts can make enough points, and only these are worth reading sentence by sentence. Of each phrase
-is known which words it cannot do without, and which of them must be neighbours: its clues. A clue is a bit;
-a word tells all of its clues in one number, and a phrase may stand there where all of its bits do.
+Of each phrase is known which words it cannot do without, and which of them must be neighbours: its clues.
+A clue is a bit; a word tells all of its clues in one number, and where all bits of a phrase were told
+it could stand: whether it does is for who reads the sentences. Few texts and phrases are left to them.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from services.router.patterns import Patterns
 from services.router.phrases import Phrase, Step, Words
 from services.router.remembered import Remembered
-from services.router.signs import EmergencyFile, Group, Sign, asked
+
+Tag = TypeVar("Tag")
 
 
 class Clue(NamedTuple):
@@ -23,67 +24,76 @@ class Clue(NamedTuple):
     then: Words = ()
 
 
-class _Told(NamedTuple):
-    """The clues of a word, as bits: with the word after it, with the word before it, alone."""
+class Could(NamedTuple, Generic[Tag]):
+    """What could stand in a text: tags, and the numbers of phrases."""
 
-    first: int
-    second: int
-    alone: int
+    tags: tuple[Tag, ...]
+    phrases: set[int]
 
 
-_NOTHING: Final = _Told(0, 0, 0)
+class _Way(NamedTuple):
+    """One way to write a phrase: the bit of its tag, its number, and its clues."""
+
+    tag: int
+    phrase: int
+    clues: tuple[Clue, ...]
+
+
+_NOTHING: Final = (0, 0, 0)
 _FIRST, _SECOND, _ALONE = range(3)
+"""The clues of a word: with the word after it, with the word before it, alone."""
 
 
-class Clues:
-    """The clues of signs and groups."""
+class Clues(Generic[Tag]):
+    """The clues of phrases."""
 
     def __init__(
         self,
-        phrases: Sequence[tuple[Sign | Group, Phrase]],
+        phrases: Sequence[tuple[Tag, Phrase]],
         lists: Sequence[Words],
-        file: EmergencyFile,
+        listed: Callable[[Tag], bool],
     ) -> None:
-        """`lists`: the words of each step's list."""
+        """`lists`: the words of each step's list; `listed`: of these tags a single word is no phrase."""
         tags = {tag: 1 << n for n, tag in enumerate(dict.fromkeys(tag for tag, _ in phrases))}
-        ways = {(tags[tag], way): None for tag, phrase in phrases for way in _ways(phrase, lists)}
-        clues = dict.fromkeys(clue for _, way in ways if not _one_word(way) for clue in way)
-        bits = {clue: 1 << n for n, clue in enumerate(clues, len(tags))}
+        self._tags = {bit: tag for tag, bit in tags.items()}
+        self._every_tag = sum(self._tags)
         self._patterns = Patterns[tuple[int, int]]()
+        ways: list[_Way] = []
+        for n, (tag, phrase) in enumerate(phrases):
+            for clues in _ways(phrase, lists):
+                if phrase.single is None or clues[0].then or not listed(tag):
+                    ways.append(_Way(tags[tag], n, clues))
+                else:
+                    self._learn(clues[0], tags[tag])
+        bits = _numbered(ways, len(tags))
         for clue, bit in bits.items():
             self._learn(clue, bit)
-        for tag, way in filter(lambda one: _one_word(one[1]), ways):
-            self._learn(way[0], tag)
-        self._led = _led(((tag, way) for tag, way in ways if not _one_word(way)), bits)
+        self._led = _led(ways, bits)
         self._leads = sum(1 << length - 1 for length in self._led)
-        self._signs = {bit: tag for tag, bit in tags.items() if isinstance(tag, Sign)}
-        self._sign, self._group = sum(self._signs), sum(tags.values()) - sum(self._signs)
-        self._file = file
         self._words = Remembered(self._look_up)
-        self._enough = Remembered(self._sum)
+        self._some = Remembered(self._of_bits)
 
-    def enough(self, words: Sequence[str]) -> bool:
-        """Whether danger could be found; where not, no phrases of these words make enough points."""
-        known, found, near = self._words, 0, 0
-        for word in words:
-            first, second, alone = known[word]
+    def could(self, words: Sequence[str]) -> Could[Tag]:
+        """What could stand there; nothing else does."""
+        found = near = 0
+        for first, second, alone in map(self._words.__getitem__, words):
             if alone:
                 found |= alone
             if near and second:
                 found |= near & second
             near = first
-        leads = found & self._leads
+        tags, leads, phrases = found & self._every_tag, found & self._leads, set[int]()
         while leads:
             length = leads.bit_length()
             leads ^= 1 << length - 1
-            for needed, tag in self._led[length]:
+            for needed, tag, phrase in self._led[length]:
                 if found & needed == needed:
-                    found |= tag
-        return found & self._group != 0 or self._enough[found & self._sign]
+                    tags |= tag
+                    phrases.add(phrase)
+        return Could(self._some[tags], phrases)
 
-    def _sum(self, told: int) -> bool:
-        signs = [sign for bit, sign in self._signs.items() if bit & told]
-        return sum(sign.points for sign in signs) >= asked(self._file, signs)
+    def _of_bits(self, bits: int) -> tuple[Tag, ...]:
+        return tuple(tag for bit, tag in self._tags.items() if bit & bits)
 
     def _learn(self, clue: Clue, bit: int) -> None:
         for word in clue.words:
@@ -91,27 +101,37 @@ class Clues:
         for word in clue.then:
             self._patterns.learn(word, (_SECOND, bit))
 
-    def _look_up(self, word: str) -> _Told:
+    def _look_up(self, word: str) -> tuple[int, int, int]:
         told = [0, 0, 0]
         for place, bit in self._patterns.of(word):
             told[place] |= bit
-        return _Told(*told) if any(told) else _NOTHING
+        return (told[_FIRST], told[_SECOND], told[_ALONE]) if any(told) else _NOTHING
 
 
-def _one_word(way: tuple[Clue, ...]) -> bool:
-    return len(way) == 1 and not way[0].then
+def _numbered(ways: Sequence[_Way], start: int) -> dict[Clue, int]:
+    """A bit for each clue; those of neighbours, which are many, after the others."""
+    clues = dict.fromkeys(clue for way in ways for clue in way.clues)
+    return {clue: 1 << n for n, clue in enumerate(sorted(clues, key=lambda c: c.then != ()), start)}
 
 
-def _led(
-    ways: Iterable[tuple[int, tuple[Clue, ...]]], bits: dict[Clue, int]
-) -> dict[int, list[tuple[int, int]]]:
-    """The bits of each way and what it tells, by the length of the bit that the fewest ways have."""
-    some = list(ways)
-    used = Counter(clue for _, way in some for clue in way)
-    led: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for tag, way in some:
-        lead = min(way, key=lambda clue: (used[clue], bits[clue]))
-        led[bits[lead].bit_length()].append((sum(bits[clue] for clue in way), tag))
+def _led(ways: Sequence[_Way], bits: dict[Clue, int]) -> dict[int, list[tuple[int, int, int]]]:
+    """All bits of each way, its tag and phrase, by the length of the bit that is least often told.
+
+    Neighbours are rarer than one word, the more so the fewer ways they have; a common word is one of many clues.
+    """
+    used = Counter(clue for way in ways for clue in way.clues)
+    standing = Counter(word for clue in bits for word in clue.words)
+    often = {
+        clue: (False, used[clue])
+        if clue.then
+        else (True, max(standing[word] for word in clue.words))
+        for clue in bits
+    }
+    led: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    for way in ways:
+        lead = min(way.clues, key=often.__getitem__)
+        needed = sum(bits[clue] for clue in way.clues)
+        led[bits[lead].bit_length()].append((needed, way.tag, way.phrase))
     return dict(led)
 
 
@@ -120,9 +140,12 @@ def _ways(phrase: Phrase, lists: Sequence[Words]) -> Iterator[tuple[Clue, ...]]:
     if phrase.single is None:
         yield tuple(dict.fromkeys(_clues(phrase, lists)))
         return
-    for term in lists[phrase.single]:
-        words = term.split()
-        yield tuple(Clue((a,), (b,)) for a, b in pairwise(words)) or (Clue((term,)),)
+    terms = [term.split() for term in lists[phrase.single]]
+    if words := tuple(first for first, *rest in terms if not rest):
+        yield (Clue(words),)
+    for term in terms:
+        if len(term) > 1:
+            yield tuple(dict.fromkeys(Clue((a,), (b,)) for a, b in pairwise(term)))
 
 
 def _clues(phrase: Phrase, lists: Sequence[Words]) -> Iterator[Clue]:
@@ -138,13 +161,12 @@ def _neighbours(way: Sequence[Step], lists: Sequence[Words]) -> Iterator[Clue]:
     """Two steps without words between are one clue; a step that has none beside it is one alone."""
     beside = False
     for n, step in enumerate(way):
-        beside_next = n + 1 < len(way) and not way[n + 1].gap
-        if beside_next:
+        before, beside = beside, n + 1 < len(way) and not way[n + 1].gap
+        if beside:
             last = tuple(term.split()[-1] for term in lists[step.slot])
             yield Clue(last, tuple(term.split()[0] for term in lists[way[n + 1].slot]))
-        elif not beside:
+        elif not before:
             yield _any_of(lists[step.slot])
-        beside = beside_next
 
 
 def _any_of(terms: Words) -> Clue:

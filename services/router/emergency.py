@@ -12,9 +12,9 @@ from functools import cached_property
 from itertools import chain
 from typing import Final, NamedTuple
 
-from services.router.clues import Clues
 from services.router.phrasebook import Hit, Phrasebook
 from services.router.phrases import PhraseError, Reader, Spelling, read_phrase
+from services.router.remembered import Remembered
 from services.router.signs import (
     GUARDS,
     Calm,
@@ -53,31 +53,33 @@ class Phrases:
         check(file)
         self.file = file
         self.spelling = Spelling(file.spelling)
-        self.danger: Phrasebook[Sign | Group] = Phrasebook(
+        danger = Phrasebook[Sign | Group](
             _dangers(file),
             file.words,
             self.spelling,
             listed=lambda tag: isinstance(tag, Sign),  # of a group it is asked where it stands
         )
-        self.own = self.danger
-        self.clues: tuple[Clues, ...] = (self._clues(self.danger),)
+        self.books: tuple[Phrasebook[Sign | Group], ...] = (danger,)
+        self.enough = Remembered(self._enough)
         self.calm: Phrasebook[Calm | str] = Phrasebook(_calms(file), file.words, self.spelling)
 
     def beside(self, own: tuple[str, ...]) -> "Phrases":
         """These, and whole phrases that are enough alone. Raises PhraseError with a sentence."""
         both = copy(self)
         group = Group(_OWN, own)
-        both.own = Phrasebook(
+        phrases = Phrasebook[Sign | Group](
             ((group, text) for text in own),
             self.file.words,
             self.spelling,
             listed=lambda _: False,
         )
-        both.clues = (*self.clues, self._clues(both.own))
+        both.books = (phrases, *self.books)
         return both
 
-    def _clues(self, book: Phrasebook[Sign | Group]) -> Clues:
-        return Clues(book.phrases, book.lists, self.file)
+    def _enough(self, tags: tuple[Sign | Group, ...]) -> bool:
+        """Whether it could be danger where these could stand."""
+        points = sum(tag.points for tag in tags if isinstance(tag, Sign))
+        return points >= asked(self.file, tags) or any(isinstance(tag, Group) for tag in tags)
 
 
 def wrong_phrases(file: EmergencyFile, own: tuple[str, ...]) -> Iterator[str]:
@@ -111,34 +113,35 @@ class _Text:
     def __init__(self, words: list[str], phrases: Phrases) -> None:
         self.words = words
         self._calm = phrases.calm
+        self._could = phrases.calm.could(words)
 
     @cached_property
     def sentences(self) -> list[tuple[int, int]]:
         """From the first word of each to after its last; a long one is cut."""
         stops = [n for n, word in enumerate(self.words) if word == "."]
-        edges = zip([-1, *stops], [*stops, len(self.words)], strict=True)
-        return [
-            (cut, min(cut + _WINDOW, end))
-            for before, end in edges
-            for cut in range(before + 1, end, _WINDOW)
-        ]
+        start, sentences = 0, list[tuple[int, int]]()
+        for stop in (*stops, len(self.words)):
+            sentences += [(cut, min(cut + _WINDOW, stop)) for cut in range(start, stop, _WINDOW)]
+            start = stop + 1
+        return sentences
 
     @cached_property
     def found(self) -> dict[Calm | str, list[int]]:
         """For each calm sign and list of marks where its phrases begin, in order."""
         found: dict[Calm | str, set[int]] = {}
         for start, end in self.sentences:
-            for tag, hits in self._calm.hits(self.words, start, end):
+            for tag, hits in self._calm.hits(self.words, start, end, self._could):
                 found.setdefault(tag, set()).update(hit.start for hit in hits)
         return {tag: sorted(starts) for tag, starts in found.items()}
 
     @cached_property
     def calm(self) -> list[Calm]:
         """The calm signs that stand in it."""
-        hits = (
-            self._calm.hits(self.words, start, end, where=False) for start, end in self.sentences
-        )
-        tags = dict.fromkeys(tag for some in hits for tag, _ in some)
+        tags = {
+            tag: None
+            for start, end in self.sentences
+            for tag, _ in self._calm.hits(self.words, start, end, self._could, where=False)
+        }
         return [tag for tag in tags if isinstance(tag, Calm)]
 
     @cached_property
@@ -202,20 +205,21 @@ class _Text:
 def look(text: str, phrases: Phrases) -> Danger:
     """Whether the text tells of danger now."""
     words = phrases.spelling.words(text)
-    if not any(clues.enough(words) for clues in phrases.clues):
+    books = [(book, book.could(words)) for book in phrases.books]
+    if not any(phrases.enough[could.tags] for _, could in books):
         return Danger(False)
     file, said = phrases.file, _Text(words, phrases)
     signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
-    for book in dict.fromkeys((phrases.own, phrases.danger)):
+    for book, could in books:
         for start, end in said.sentences:
-            for tag, hits in book.hits(said.words, start, end, where=False):
+            for tag, hits in book.hits(words, start, end, could, where=False):
                 if isinstance(tag, Sign):
                     signs[tag] = None
                 else:
                     groups.setdefault(tag, []).extend(hits)
     points = sum([sign.points for sign in signs])
     enough = asked(file, (*signs, *groups))
-    own = phrases.own is not phrases.danger and any(group.name == _OWN for group in groups)
+    own = len(books) > 1 and any(group.name == _OWN for group in groups)
     if points + (file.phrase if groups else 0) < enough and not own:
         return Danger(False)
     free, held = _free(groups, said)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from services.router.clues import Clues, Could
 from services.router.patterns import Patterns
 from services.router.phrases import Part, Phrase, Reader, Spelling, Step, Words, read_phrase
 from services.router.remembered import Remembered
@@ -39,11 +40,11 @@ class _Lists(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Longer(Generic[Tag]):
-    """A phrase of more than one list: the lists that must stand there, and all that it names."""
+    """A phrase of more than one list: its number, and the lists that it names."""
 
     tag: Tag
     phrase: Phrase
-    need: frozenset[int]
+    number: int
     steps: frozenset[int]
 
 
@@ -65,18 +66,21 @@ class Phrasebook(Generic[Tag]):
         slots: dict[Words, int] = {}
         reader = Reader(lists, spelling, lambda words: slots.setdefault(words, len(slots)))
         read = [(tag, read_phrase(text, reader)) for tag, text in phrases]
-        self.phrases, self.lists = read, list(slots)
+        words_of = list(slots)
+        self._clues = Clues(read, words_of, listed)
         self._patterns = Patterns[tuple[int, Words]]()
         self._words = Remembered(self._look_up)
         singles: dict[Tag, set[str]] = defaultdict(set)
-        longer: list[tuple[Tag, Phrase]] = []
-        for tag, phrase in read:
+        longer: list[_Longer[Tag]] = []
+        for number, (tag, phrase) in enumerate(read):
             if (slot := phrase.single) is None or not listed(tag):
-                longer.append((tag, phrase))
+                longer.append(
+                    _Longer(tag, phrase, number, frozenset(s.slot for s in _steps(phrase)))
+                )
             else:
-                singles[tag].update(self.lists[slot])
-        for slot in sorted({s.slot for _, p in longer for s in _steps(p)}):
-            self._learn(self.lists[slot], slot)
+                singles[tag].update(words_of[slot])
+        for slot in sorted({slot for one in longer for slot in one.steps}):
+            self._learn(words_of[slot], slot)
         self._single: dict[int, Tag] = {}
         for number, (tag, words) in enumerate(singles.items(), len(slots)):
             self._single[number] = tag
@@ -89,18 +93,33 @@ class Phrasebook(Generic[Tag]):
             first, *rest = term.split()
             self._patterns.learn(first, (slot, tuple(rest)))
 
+    def could(self, words: Sequence[str]) -> Could[Tag]:
+        """What could stand in a text; nothing else does."""
+        return self._clues.could(words)
+
     def hits(
-        self, words: Sequence[str], start: int, end: int, *, where: bool = True
+        self,
+        words: Sequence[str],
+        start: int,
+        end: int,
+        could: Could[Tag],
+        *,
+        where: bool = True,
     ) -> Iterator[tuple[Tag, list[Hit]]]:
-        """The tags whose phrases stand between these places, and where.
+        """The tags whose phrases stand between these places, and where; `could`: in the whole text.
 
         Without `where` a list of words that stands there has no hits: its places are not looked up.
         """
+        if not could.tags:
+            return
         slots = self._slots(words, start, end)
         tried = [
-            one for key in slots & self._keys for one in self._by_key[key] if one.need <= slots
+            one
+            for key in (slots & self._keys if could.phrases else ())
+            for one in self._by_key[key]
+            if one.number in could.phrases
         ]
-        wanted = set(slots) if where else set[int]().union(*[one.steps for one in tried])
+        wanted = set[int]().union(slots if where else (), *[one.steps for one in tried])
         found = self._places(words, start, end, wanted) if wanted else {}
         for slot in slots & self._singles:
             yield self._single[slot], [Hit(a, b, (a,)) for a, b in found[slot]] if where else []
@@ -152,16 +171,13 @@ def _steps(phrase: Phrase) -> Iterator[Step]:
             yield from way
 
 
-def _keyed(phrases: list[tuple[Tag, Phrase]]) -> dict[int, list[_Longer[Tag]]]:
+def _keyed(phrases: list[_Longer[Tag]]) -> dict[int, list[_Longer[Tag]]]:
     """By the list that the fewest phrases need."""
-    some = [
-        _Longer(tag, phrase, _needed(phrase), frozenset(step.slot for step in _steps(phrase)))
-        for tag, phrase in phrases
-    ]
-    used = Counter(slot for one in some for slot in one.need)
+    need = {one.number: _needed(one.phrase) for one in phrases}
+    used = Counter(slot for slots in need.values() for slot in slots)
     keyed: dict[int, list[_Longer[Tag]]] = defaultdict(list)
-    for one in some:
-        keyed[min(one.need, key=lambda s: (used[s], s))].append(one)
+    for one in phrases:
+        keyed[min(need[one.number], key=lambda s: (used[s], s))].append(one)
     return dict(keyed)
 
 
@@ -179,7 +195,7 @@ def _follows(words: Sequence[str], start: int, end: int, rest: Words) -> bool:
 
 def _stands(phrase: Phrase, words: Sequence[str], found: Found) -> list[Hit]:
     heads = _part(phrase.head, words, found)
-    if not heads or any(_part(part, words, found) for part in phrase.never):
+    if not heads or (phrase.never and any(_part(part, words, found) for part in phrase.never)):
         return []
     for part in phrase.others:
         others = _part(part, words, found)
@@ -188,23 +204,27 @@ def _stands(phrase: Phrase, words: Sequence[str], found: Found) -> list[Hit]:
 
 
 def _part(part: Part, words: Sequence[str], found: Found) -> list[Hit]:
+    if len(part) == 1:
+        return _way(part[0], words, found)
     return [hit for way in part for hit in _way(way, words, found)]
 
 
 def _way(way: tuple[Step, ...], words: Sequence[str], found: Found) -> list[Hit]:
     """Every place where the steps end, each with the nearest beginning."""
-    if any(step.slot not in found for step in way):
-        return []
-    reached = {b: Hit(a, b, tuple(range(a, b))) for a, b in found[way[0].slot]}
+    for step in way:
+        if step.slot not in found:
+            return []
+    reached = {b: tuple(range(a, b)) for a, b in found[way[0].slot]}
     for step in way[1:]:
-        further: dict[int, Hit] = {}
+        further: dict[int, tuple[int, ...]] = {}
         for start, end in found[step.slot]:
             for back in range(min(step.gap, start) + 1):
                 if back and words[start - back] in _BREAKS:
                     break
                 if before := reached.get(start - back):
-                    taken = (*before.taken, *range(start, end))
-                    further[end] = Hit(before.start, end, taken)
+                    further[end] = (*before, *range(start, end))
                     break
+        if not further:
+            return []
         reached = further
-    return list(reached.values())
+    return [Hit(taken[0], end, taken) for end, taken in reached.items()]
