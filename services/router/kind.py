@@ -40,13 +40,6 @@ Counts = tuple[int, ...]
 """In the order of `MESSAGE_KINDS`."""
 
 
-class Parts(NamedTuple):
-    """Words, with the opening (`^a`), the length (`~3`) and pictures; and words that follow each other."""
-
-    alone: set[str]
-    pairs: set[tuple[str, str]]
-
-
 class _Weights(NamedTuple):
     """What words and stems, and pairs of words, tell of all kinds in one number each."""
 
@@ -56,28 +49,26 @@ class _Weights(NamedTuple):
 
 def kind_of(text: str) -> MessageKind:
     """The kind of an addressed message; `other` where no word or picture of it is known."""
-    alone, pairs = parts(text)
-    told = sum(map(_TOLD.__getitem__, alone), _NOTHING)
-    told += sum(filter(None, map(_weights().pairs.get, pairs)))
+    said = words(text)
+    told = sum(map(_TOLD.__getitem__, alone(text, said)), _NOTHING)
+    told += sum(filter(None, map(_weights().pairs.get, pairwise(said))))
     *sums, known = _LANES.unpack(told.to_bytes(_LANES.size, "little"))
     return MESSAGE_KINDS[sums.index(max(sums))] if known > _ZERO else "other"
 
 
-def parts(text: str) -> Parts:
-    """What is counted of a text, beside the stems of its words; a mark is a word too."""
-    said = text[:LOOKED_AT]
-    written = words(said)
-    alone = {*written, f"~{min(len(written).bit_length(), _LENGTHS)}"}
-    if written:
-        alone.add("^" + written[0])
-    if not said.isascii():
-        alone.update(_PICTURE.findall(said))
-    return Parts(alone, set(pairwise(written)))
-
-
 def words(text: str) -> list[str]:
     """Its words without stretched letters; marks are `.`, `,` and `?`, of faces the first stands."""
-    return list(chain.from_iterable(map(_WRITTEN.__getitem__, pieces(text))))
+    return list(chain.from_iterable(map(_WRITTEN.__getitem__, pieces(text[:LOOKED_AT]))))
+
+
+def alone(text: str, said: list[str]) -> set[str]:
+    """What counts once, however often it stands in a text: words, the opening (`^a`), length (`~3`), pictures."""
+    found = {*said, f"~{min(len(said).bit_length(), _LENGTHS)}"}
+    if said:
+        found.add("^" + said[0])
+    if not text.isascii():
+        found.update(_PICTURE.findall(text, 0, LOOKED_AT))
+    return found
 
 
 def stems(word: str) -> list[str]:

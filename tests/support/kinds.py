@@ -4,10 +4,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from services.router.kind import form, parts, stems, words
+from services.router.kind import alone, form, stems, words
 from toog.contracts.verdicts import MESSAGE_KINDS
 
 TREE = Path(__file__).parents[2]
@@ -40,8 +41,9 @@ def rows(name: str) -> list[Row]:
 
 def features(text: str) -> set[str]:
     """What is counted of a text, as it stands in the file: words, `two words`, stems (`abcd*`)."""
-    alone, pairs = parts(text)
-    return alone.union(map(" ".join, pairs), *map(stems, alone))
+    said = words(text)
+    found = alone(text, said)
+    return found.union(map(" ".join, pairwise(said)), *map(stems, found))
 
 
 def counted(lines: Iterable[Row], silent: Silent) -> str:
