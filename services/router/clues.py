@@ -25,8 +25,9 @@ class Clue(NamedTuple):
 
 
 class Could(NamedTuple, Generic[Tag]):
-    """What could stand in a text: tags, and the numbers of phrases."""
+    """What could stand in a text: tags, of which `told` do by a word of their own; numbers of phrases."""
 
+    told: tuple[Tag, ...]
     tags: tuple[Tag, ...]
     phrases: set[int]
 
@@ -82,7 +83,8 @@ class Clues(Generic[Tag]):
             if near and second:
                 found |= near & second
             near = first
-        tags, leads, phrases = found & self._every_tag, found & self._leads, set[int]()
+        tags = told = found & self._every_tag
+        leads, phrases = found & self._leads, set[int]()
         while leads:
             length = leads.bit_length()
             leads ^= 1 << length - 1
@@ -90,7 +92,7 @@ class Clues(Generic[Tag]):
                 if found & needed == needed:
                     tags |= tag
                     phrases.add(phrase)
-        return Could(self._some[tags], phrases)
+        return Could(self._some[told], self._some[tags], phrases)
 
     def _of_bits(self, bits: int) -> tuple[Tag, ...]:
         return tuple(tag for bit, tag in self._tags.items() if bit & bits)

@@ -114,51 +114,36 @@ class _Text:
         self.words = words
         self._calm = phrases.calm
         self._could = phrases.calm.could(words)
+        self.sentences = _sentences(words)
+        self._starts: dict[Calm | str, list[int]] = {}
 
-    @cached_property
-    def sentences(self) -> list[tuple[int, int]]:
-        """From the first word of each to after its last; a long one is cut."""
-        stops = [n for n, word in enumerate(self.words) if word == "."]
-        start, sentences = 0, list[tuple[int, int]]()
-        for stop in (*stops, len(self.words)):
-            sentences += [(cut, min(cut + _WINDOW, stop)) for cut in range(start, stop, _WINDOW)]
-            start = stop + 1
-        return sentences
-
-    @cached_property
-    def found(self) -> dict[Calm | str, list[int]]:
-        """For each calm sign and list of marks where its phrases begin, in order."""
-        found: dict[Calm | str, set[int]] = {}
-        for start, end in self.sentences:
-            for tag, hits in self._calm.hits(self.words, start, end, self._could):
-                found.setdefault(tag, set()).update(hit.start for hit in hits)
-        return {tag: sorted(starts) for tag, starts in found.items()}
+    def starts(self, tag: Calm | str) -> list[int]:
+        """Where the phrases of a calm sign or list of marks begin, in order."""
+        if tag not in self._starts:
+            self._starts[tag] = self._calm.starts(self.words, self.sentences, self._could, tag)
+        return self._starts[tag]
 
     @cached_property
     def calm(self) -> list[Calm]:
         """The calm signs that stand in it."""
-        tags = {
-            tag: None
-            for start, end in self.sentences
-            for tag, _ in self._calm.hits(self.words, start, end, self._could, where=False)
-        }
-        return [tag for tag in tags if isinstance(tag, Calm)]
+        tags = [tag for tag in self._could.tags if isinstance(tag, Calm)]
+        return [tag for tag in tags if tag in self._could.told or self.starts(tag)]
 
     @cached_property
     def clauses(self) -> list[int]:
         """Where clauses begin: at a stop, a pause or a joining word."""
         pauses = (n for n, word in enumerate(self.words) if word in {".", ","})
-        return sorted({*pauses, *self.found.get("splits", ())})
+        return sorted({*pauses, *self.starts("splits")})
 
     @cached_property
     def pasts(self) -> list[int]:
         """Where a past ends: at a stop, or where it turns to the present."""
         stops = (n for n, word in enumerate(self.words) if word == ".")
-        return sorted({*stops, *self.found.get("turns", ())})
+        return sorted({*stops, *self.starts("turns")})
 
     def stands(self, tag: Calm | str, start: int, end: int) -> bool:
         """Whether one of the list begins between these places."""
-        found = self.found.get(tag, [])
+        found = self.starts(tag)
         first = bisect_left(found, start)
         return first < len(found) and found[first] < end
 
@@ -172,7 +157,7 @@ class _Text:
 
     def held(self, hit: Hit, calm: Calm) -> bool:
         """Whether this calm sign, where it is no part of what stands there, holds that back."""
-        if all(at in hit.taken for at in self.found[calm]):
+        if all(at in hit.taken for at in self.starts(calm)):
             return False
         clause = self.around(self.clauses, hit)
         here = self.stands("here", *clause)
@@ -196,10 +181,19 @@ class _Text:
 
     def negated(self, hit: Hit) -> bool:
         """Whether a negation that is no part of it stands in it or shortly before, in its clause."""
-        found = self.found.get("negation", [])
+        found = self.starts("negation")
         start = max(hit.start - _BEFORE, self.around(self.clauses, hit)[0])
         between = found[bisect_left(found, start) : bisect_left(found, hit.end)]
         return any(at not in hit.taken for at in between)
+
+
+def _sentences(words: list[str]) -> list[tuple[int, int]]:
+    """From the first word of each to after its last; a long one is cut."""
+    start, sentences = 0, list[tuple[int, int]]()
+    for stop in (*[n for n, word in enumerate(words) if word == "."], len(words)):
+        sentences += [(cut, min(cut + _WINDOW, stop)) for cut in range(start, stop, _WINDOW)]
+        start = stop + 1
+    return sentences
 
 
 def look(text: str, phrases: Phrases) -> Danger:
@@ -212,7 +206,7 @@ def look(text: str, phrases: Phrases) -> Danger:
     signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
     for book, could in books:
         for start, end in said.sentences:
-            for tag, hits in book.hits(words, start, end, could, where=False):
+            for tag, hits in book.hits(words, start, end, could, signs):
                 if isinstance(tag, Sign):
                     signs[tag] = None
                 else:

@@ -5,7 +5,7 @@ which the rarest list stands there are tried. Time grows with the words, whateve
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -81,10 +81,11 @@ class Phrasebook(Generic[Tag]):
                 singles[tag].update(words_of[slot])
         for slot in sorted({slot for one in longer for slot in one.steps}):
             self._learn(words_of[slot], slot)
-        self._single: dict[int, Tag] = {}
-        for number, (tag, words) in enumerate(singles.items(), len(slots)):
-            self._single[number] = tag
-            self._learn(sorted(words), number)
+        self._number = {tag: number for number, tag in enumerate(singles, len(slots))}
+        for tag, words in singles.items():
+            self._learn(sorted(words), self._number[tag])
+        self._single = {number: tag for tag, number in self._number.items()}
+        self._longer = {one.number: one for one in longer}
         self._by_key = _keyed(longer)
         self._keys, self._singles = frozenset(self._by_key), frozenset(self._single)
 
@@ -103,29 +104,52 @@ class Phrasebook(Generic[Tag]):
         start: int,
         end: int,
         could: Could[Tag],
-        *,
-        where: bool = True,
+        known: Container[Tag] = (),
     ) -> Iterator[tuple[Tag, list[Hit]]]:
         """The tags whose phrases stand between these places, and where; `could`: in the whole text.
 
-        Without `where` a list of words that stands there has no hits: its places are not looked up.
+        A list of words that stands there has no hits: its places are not looked up.
+        A phrase is not looked for if its tag is known or such a list stands there.
         """
-        if not could.tags:
-            return
         slots = self._slots(words, start, end)
+        single = {self._single[slot]: None for slot in slots & self._singles}
+        yield from ((tag, []) for tag in single)
+        if not could.phrases:
+            return
         tried = [
             one
-            for key in (slots & self._keys if could.phrases else ())
+            for key in slots & self._keys
             for one in self._by_key[key]
-            if one.number in could.phrases
+            if one.number in could.phrases and one.tag not in single and one.tag not in known
         ]
-        wanted = set[int]().union(slots if where else (), *[one.steps for one in tried])
-        found = self._places(words, start, end, wanted) if wanted else {}
-        for slot in slots & self._singles:
-            yield self._single[slot], [Hit(a, b, (a,)) for a, b in found[slot]] if where else []
-        for one in tried:
-            if hits := _stands(one.phrase, words, found):
-                yield one.tag, hits
+        if tried:
+            wanted = frozenset[int]().union(*[one.steps for one in tried])
+            found = self._places(words, start, end, wanted)
+            for one in tried:
+                if hits := _stands(one.phrase, words, found):
+                    yield one.tag, hits
+
+    def starts(
+        self,
+        words: Sequence[str],
+        sentences: Iterable[tuple[int, int]],
+        could: Could[Tag],
+        tag: Tag,
+    ) -> list[int]:
+        """Where the phrases of one tag begin, in order; `could`: in the whole text."""
+        if tag not in could.tags:
+            return []
+        tried = [self._longer[n] for n in could.phrases if n in self._longer]
+        tried = [one for one in tried if one.tag == tag]
+        number = self._number.get(tag, -1)
+        wanted = frozenset({number}).union(*[one.steps for one in tried])
+        starts = set[int]()
+        for start, end in sentences:
+            if found := self._places(words, start, end, wanted):
+                starts.update(at for at, _ in found.get(number, ()))
+                for one in tried:
+                    starts.update(hit.start for hit in _stands(one.phrase, words, found))
+        return sorted(starts)
 
     def _slots(self, words: Sequence[str], start: int, end: int) -> set[int]:
         slots = set[int]()
@@ -141,7 +165,7 @@ class Phrasebook(Generic[Tag]):
                         slots.add(slot)
         return slots
 
-    def _places(self, words: Sequence[str], start: int, end: int, wanted: set[int]) -> Found:
+    def _places(self, words: Sequence[str], start: int, end: int, wanted: frozenset[int]) -> Found:
         found: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for at in range(start, end):
             lists = self._words[words[at]]
