@@ -12,8 +12,9 @@ from functools import cached_property
 from itertools import chain
 from typing import Final, NamedTuple
 
-from services.router.phrasebook import Hit, Phrasebook
+from services.router.phrasebook import Phrasebook, Standing
 from services.router.phrases import PhraseError, Reader, Spelling, read_phrase
+from services.router.places import Hit
 from services.router.remembered import Remembered
 from services.router.signs import (
     GUARDS,
@@ -117,10 +118,14 @@ class _Text:
         self.sentences = _sentences(words)
         self._starts: dict[Calm | str, list[int]] = {}
 
+    @cached_property
+    def _read(self) -> list[Standing]:
+        return [self._calm.standing(self.words, start, end) for start, end in self.sentences]
+
     def starts(self, tag: Calm | str) -> list[int]:
         """Where the phrases of a calm sign or list of marks begin, in order."""
         if tag not in self._starts:
-            self._starts[tag] = self._calm.starts(self.words, self.sentences, self._could, tag)
+            self._starts[tag] = self._calm.starts(self.words, self._read, self._could, tag)
         return self._starts[tag]
 
     @cached_property
@@ -206,7 +211,8 @@ def look(text: str, phrases: Phrases) -> Danger:
     signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
     for book, could in books:
         for start, end in said.sentences:
-            for tag, hits in book.hits(words, start, end, could, signs):
+            sentence = book.standing(words, start, end)
+            for tag, hits in book.hits(words, sentence, could, signs):
                 if isinstance(tag, Sign):
                     signs[tag] = None
                 else:

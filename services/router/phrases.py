@@ -60,10 +60,15 @@ class Phrase(NamedTuple):
     never: tuple[Part, ...]
 
     @property
+    def row(self) -> tuple[int, ...]:
+        """The lists of a phrase that is only words right after each other."""
+        (way, *more), rest = self.head, (*self.others, *self.never)
+        return () if more or rest or any(gap for _, gap in way) else tuple(slot for slot, _ in way)
+
+    @property
     def single(self) -> int | None:
         """The list of a phrase that is no more than one word, or words that follow each other."""
-        alone = not self.others and not self.never and len(self.head) == 1
-        return self.head[0][0].slot if alone and len(self.head[0]) == 1 else None
+        return self.row[0] if len(self.row) == 1 else None
 
 
 class Spelling:
