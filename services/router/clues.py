@@ -7,6 +7,7 @@ it could stand: whether it does is for who reads the sentences. Few texts and ph
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -29,7 +30,7 @@ class Could(NamedTuple, Generic[Tag]):
 
     told: tuple[Tag, ...]
     tags: tuple[Tag, ...]
-    phrases: set[int]
+    phrases: AbstractSet[int]
 
 
 class _Way(NamedTuple):
@@ -72,7 +73,7 @@ class Clues(Generic[Tag]):
         self._led = _led(ways, bits)
         self._leads = sum(1 << length - 1 for length in self._led)
         self._words = Remembered(self._look_up)
-        self._some = Remembered(self._of_bits)
+        self._alone = Remembered(self._no_phrases)
 
     def could(self, words: Sequence[str]) -> Could[Tag]:
         """What could stand there; nothing else does."""
@@ -83,8 +84,11 @@ class Clues(Generic[Tag]):
             if near and second:
                 found |= near & second
             near = first
-        tags = told = found & self._every_tag
-        leads, phrases = found & self._leads, set[int]()
+        known = self._alone[found & self._every_tag]
+        leads = found & self._leads
+        if not leads:
+            return known
+        tags, phrases = 0, set[int]()
         while leads:
             length = leads.bit_length()
             leads ^= 1 << length - 1
@@ -92,10 +96,14 @@ class Clues(Generic[Tag]):
                 if found & needed == needed:
                     tags |= tag
                     phrases.add(phrase)
-        return Could(self._some[told], self._some[tags], phrases)
+        if not phrases:
+            return known
+        both = self._alone[found & self._every_tag | tags]
+        return Could(known.told, both.tags, phrases)
 
-    def _of_bits(self, bits: int) -> tuple[Tag, ...]:
-        return tuple(tag for bit, tag in self._tags.items() if bit & bits)
+    def _no_phrases(self, bits: int) -> Could[Tag]:
+        tags = tuple(tag for bit, tag in self._tags.items() if bit & bits)
+        return Could(tags, tags, frozenset())
 
     def _learn(self, clue: Clue, bit: int) -> None:
         for word in clue.words:

@@ -60,7 +60,7 @@ class Phrasebook(Generic[Tag]):
         reader = Reader(lists, spelling, lambda words: slots.setdefault(words, len(slots)))
         read = [(tag, read_phrase(text, reader)) for tag, text in phrases]
         words_of = list(slots)
-        self._clues = Clues(read, words_of, listed)
+        self.could = Clues(read, words_of, listed).could
         self._patterns = Patterns[tuple[int, Words]]()
         self._words = Remembered(self._look_up)
         singles: dict[Tag, set[str]] = defaultdict(set)
@@ -84,10 +84,6 @@ class Phrasebook(Generic[Tag]):
         for term in terms:
             first, *rest = term.split()
             self._patterns.learn(first, (slot, tuple(rest)))
-
-    def could(self, words: Sequence[str]) -> Could[Tag]:
-        """What could stand in a text; nothing else does."""
-        return self._clues.could(words)
 
     def standing(self, words: Sequence[str], start: int, end: int) -> Standing:
         """What stands between these places."""
