@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from services.router.patterns import Patterns
-from services.router.phrases import Phrase, Step, Words
+from services.router.phrases import WINDOW, Phrase, Step, Words
 from services.router.remembered import Remembered
 
 Tag = TypeVar("Tag")
@@ -26,7 +26,7 @@ class Clue(NamedTuple):
 
 
 class Could(NamedTuple, Generic[Tag]):
-    """What could stand in a text: tags, of which `told` do by a word of their own; numbers of phrases."""
+    """What could stand in a text: tags, of which `told` do for sure; and the numbers of phrases."""
 
     told: tuple[Tag, ...]
     tags: tuple[Tag, ...]
@@ -34,11 +34,12 @@ class Could(NamedTuple, Generic[Tag]):
 
 
 class _Way(NamedTuple):
-    """One way to write a phrase: the bit of its tag, its number, and its clues."""
+    """One way to write a phrase: the bit of its tag, its number, its clues; whether these are all of it."""
 
     tag: int
     phrase: int
     clues: tuple[Clue, ...]
+    sure: bool
 
 
 _NOTHING: Final = (0, 0, 0)
@@ -64,7 +65,7 @@ class Clues(Generic[Tag]):
         for n, (tag, phrase) in enumerate(phrases):
             for clues in _ways(phrase, lists):
                 if phrase.single is None or clues[0].then or not listed(tag):
-                    ways.append(_Way(tags[tag], n, clues))
+                    ways.append(_Way(tags[tag], n, clues, _sure(phrase, clues, lists)))
                 else:
                     self._learn(clues[0], tags[tag])
         bits = _numbered(ways, len(tags))
@@ -84,22 +85,23 @@ class Clues(Generic[Tag]):
             if near and second:
                 found |= near & second
             near = first
-        known = self._alone[found & self._every_tag]
+        tags = told = found & self._every_tag
         leads = found & self._leads
         if not leads:
-            return known
-        tags, phrases = 0, set[int]()
+            return self._alone[told]
+        phrases, cut = set[int](), len(words) > WINDOW
         while leads:
             length = leads.bit_length()
             leads ^= 1 << length - 1
-            for needed, tag, phrase in self._led[length]:
+            for needed, (tag, phrase, _, sure) in self._led[length]:
                 if found & needed == needed:
                     tags |= tag
                     phrases.add(phrase)
+                    if sure and not cut:
+                        told |= tag
         if not phrases:
-            return known
-        both = self._alone[found & self._every_tag | tags]
-        return Could(known.told, both.tags, phrases)
+            return self._alone[told]
+        return Could(self._alone[told].tags, self._alone[tags].tags, phrases)
 
     def _no_phrases(self, bits: int) -> Could[Tag]:
         tags = tuple(tag for bit, tag in self._tags.items() if bit & bits)
@@ -124,8 +126,8 @@ def _numbered(ways: Sequence[_Way], start: int) -> dict[Clue, int]:
     return {clue: 1 << n for n, clue in enumerate(sorted(clues, key=lambda c: c.then != ()), start)}
 
 
-def _led(ways: Sequence[_Way], bits: dict[Clue, int]) -> dict[int, list[tuple[int, int, int]]]:
-    """All bits of each way, its tag and phrase, by the length of the bit that is least often told.
+def _led(ways: Sequence[_Way], bits: dict[Clue, int]) -> dict[int, list[tuple[int, _Way]]]:
+    """All bits of each way, by the length of the bit that is least often told.
 
     Neighbours are rarer than one word, the more so the fewer ways they have; a common word is one of many clues.
     """
@@ -137,11 +139,11 @@ def _led(ways: Sequence[_Way], bits: dict[Clue, int]) -> dict[int, list[tuple[in
         else (True, max(standing[word] for word in clue.words))
         for clue in bits
     }
-    led: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    led: dict[int, list[tuple[int, _Way]]] = defaultdict(list)
     for way in ways:
         lead = min(way.clues, key=often.__getitem__)
         needed = sum(bits[clue] for clue in way.clues)
-        led[bits[lead].bit_length()].append((needed, way.tag, way.phrase))
+        led[bits[lead].bit_length()].append((needed, way))
     return dict(led)
 
 
@@ -156,6 +158,15 @@ def _ways(phrase: Phrase, lists: Sequence[Words]) -> Iterator[tuple[Clue, ...]]:
     for term in terms:
         if len(term) > 1:
             yield tuple(dict.fromkeys(Clue((a,), (b,)) for a, b in pairwise(term)))
+
+
+def _sure(phrase: Phrase, clues: tuple[Clue, ...], lists: Sequence[Words]) -> bool:
+    """Whether it stands where its clues do: two words, one right after the other."""
+    if phrase.single is not None:
+        return len(clues) == 1
+    return len(phrase.row) == 2 and not any(
+        " " in term for slot in phrase.row for term in lists[slot]
+    )
 
 
 def _clues(phrase: Phrase, lists: Sequence[Words]) -> Iterator[Clue]:

@@ -12,9 +12,10 @@ from functools import cached_property
 from itertools import chain
 from typing import Final, NamedTuple
 
-from services.router.phrasebook import Phrasebook, Standing
+from services.router.phrasebook import Phrasebook
 from services.router.phrases import PhraseError, Reader, Spelling, read_phrase
 from services.router.places import Hit
+from services.router.reading import Reading
 from services.router.remembered import Remembered
 from services.router.signs import (
     GUARDS,
@@ -31,8 +32,6 @@ from services.router.signs import (
 _OWN: Final = "emergency_phrases"
 _BEFORE: Final = 5
 """Words before a danger in which a negation turns it round."""
-_WINDOW: Final = 60
-"""Words of one sentence that are looked at together; who writes without full stops is cut here."""
 
 
 class Danger(NamedTuple):
@@ -113,42 +112,29 @@ class _Text:
 
     def __init__(self, words: list[str], phrases: Phrases) -> None:
         self.words = words
-        self._calm = phrases.calm
-        self._could = phrases.calm.could(words)
-        self.sentences = _sentences(words)
-        self._starts: dict[Calm | str, list[int]] = {}
-
-    @cached_property
-    def _read(self) -> list[Standing]:
-        return [self._calm.standing(self.words, start, end) for start, end in self.sentences]
-
-    def starts(self, tag: Calm | str) -> list[int]:
-        """Where the phrases of a calm sign or list of marks begin, in order."""
-        if tag not in self._starts:
-            self._starts[tag] = self._calm.starts(self.words, self._read, self._could, tag)
-        return self._starts[tag]
+        self._said = Reading(words, phrases.calm, phrases.calm.could(words))
 
     @cached_property
     def calm(self) -> list[Calm]:
         """The calm signs that stand in it."""
-        tags = [tag for tag in self._could.tags if isinstance(tag, Calm)]
-        return [tag for tag in tags if tag in self._could.told or self.starts(tag)]
+        tags = self._said.could.tags
+        return [tag for tag in tags if isinstance(tag, Calm) and self._said.told(tag)]
 
     @cached_property
     def clauses(self) -> list[int]:
         """Where clauses begin: at a stop, a pause or a joining word."""
         pauses = (n for n, word in enumerate(self.words) if word in {".", ","})
-        return sorted({*pauses, *self.starts("splits")})
+        return sorted({*pauses, *self._said.starts("splits")})
 
     @cached_property
     def pasts(self) -> list[int]:
         """Where a past ends: at a stop, or where it turns to the present."""
         stops = (n for n, word in enumerate(self.words) if word == ".")
-        return sorted({*stops, *self.starts("turns")})
+        return sorted({*stops, *self._said.starts("turns")})
 
     def stands(self, tag: Calm | str, start: int, end: int) -> bool:
         """Whether one of the list begins between these places."""
-        found = self.starts(tag)
+        found = self._said.starts(tag)
         first = bisect_left(found, start)
         return first < len(found) and found[first] < end
 
@@ -162,7 +148,7 @@ class _Text:
 
     def held(self, hit: Hit, calm: Calm) -> bool:
         """Whether this calm sign, where it is no part of what stands there, holds that back."""
-        if all(at in hit.taken for at in self.starts(calm)):
+        if all(at in hit.taken for at in self._said.starts(calm)):
             return False
         clause = self.around(self.clauses, hit)
         here = self.stands("here", *clause)
@@ -186,40 +172,27 @@ class _Text:
 
     def negated(self, hit: Hit) -> bool:
         """Whether a negation that is no part of it stands in it or shortly before, in its clause."""
-        found = self.starts("negation")
+        found = self._said.starts("negation")
         start = max(hit.start - _BEFORE, self.around(self.clauses, hit)[0])
         between = found[bisect_left(found, start) : bisect_left(found, hit.end)]
         return any(at not in hit.taken for at in between)
 
 
-def _sentences(words: list[str]) -> list[tuple[int, int]]:
-    """From the first word of each to after its last; a long one is cut."""
-    start, sentences = 0, list[tuple[int, int]]()
-    for stop in (*[n for n, word in enumerate(words) if word == "."], len(words)):
-        sentences += [(cut, min(cut + _WINDOW, stop)) for cut in range(start, stop, _WINDOW)]
-        start = stop + 1
-    return sentences
-
-
 def look(text: str, phrases: Phrases) -> Danger:
     """Whether the text tells of danger now."""
     words = phrases.spelling.words(text)
-    books = [(book, book.could(words)) for book in phrases.books]
-    if not any([phrases.enough[could.tags] for _, could in books]):  # noqa: C419 - asked of every text
+    could = [book.could(words) for book in phrases.books]
+    if not any([phrases.enough[some.tags] for some in could]):  # noqa: C419 - asked of every text
         return Danger(False)
     file, said = phrases.file, _Text(words, phrases)
-    signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
-    for book, could in books:
-        for start, end in said.sentences:
-            sentence = book.standing(words, start, end)
-            for tag, hits in book.hits(words, sentence, could, signs):
-                if isinstance(tag, Sign):
-                    signs[tag] = None
-                else:
-                    groups.setdefault(tag, []).extend(hits)
+    read = [Reading(words, *both) for both in zip(phrases.books, could, strict=True)]
+    signs = [
+        tag for one in read for tag in one.could.tags if isinstance(tag, Sign) and one.told(tag)
+    ]
+    groups = _groups(read)
     points = sum([sign.points for sign in signs])
     enough = asked(file, (*signs, *groups))
-    own = len(books) > 1 and any(group.name == _OWN for group in groups)
+    own = len(read) > 1 and any(group.name == _OWN for group in groups)
     if points + (file.phrase if groups else 0) < enough and not own:
         return Danger(False)
     free, held = _free(groups, said)
@@ -227,11 +200,30 @@ def look(text: str, phrases: Phrases) -> Danger:
         return Danger(True, _OWN)
     if groups:
         points += file.phrase if free else -file.held
-    first = free or next(iter(groups), None) or max(signs, key=lambda sign: sign.points)
+    first = free or next(iter(groups), None) or _heaviest(signs, read)
     if points - sum([calm.points for calm in said.calm]) >= enough:
         return Danger(True, first.name)
     held |= {calm.guard for calm in said.calm if calm.points}
     return Danger(False, first.name, tuple(guard for guard in GUARDS if guard in held))
+
+
+def _groups(read: list[Reading[Sign | Group]]) -> dict[Group, list[Hit]]:
+    groups: dict[Group, list[Hit]] = {}
+    for one in read:
+        if some := [tag for tag in one.could.tags if isinstance(tag, Group)]:
+            for tag, hits in one.hits(some):
+                if isinstance(tag, Group):
+                    groups.setdefault(tag, []).extend(hits)
+    return groups
+
+
+def _heaviest(signs: list[Sign], read: list[Reading[Sign | Group]]) -> Sign | Group:
+    """The sign of most points; of equals the one that is found first."""
+    most = max([sign.points for sign in signs])
+    heaviest = [sign for sign in signs if sign.points == most]
+    if len(heaviest) == 1:
+        return heaviest[0]
+    return next(tag for one in read for tag, _ in one.hits(heaviest))
 
 
 def _free(groups: dict[Group, list[Hit]], said: _Text) -> tuple[Group | None, set[Guard]]:

@@ -5,7 +5,7 @@ which the rarest list stands there are tried. Time grows with the words, whateve
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -100,51 +100,49 @@ class Phrasebook(Generic[Tag]):
         return standing
 
     def hits(
-        self, words: Sequence[str], sentence: Standing, could: Could[Tag], known: Container[Tag]
+        self,
+        words: Sequence[str],
+        sentence: Standing,
+        could: Could[Tag],
+        tags: Collection[Tag],
     ) -> Iterator[tuple[Tag, list[Hit]]]:
-        """The tags whose phrases stand in a sentence, and where; `could`: in the whole text.
+        """Those of the tags whose phrases stand in a sentence, and where; `could`: in the whole text.
 
         A list of words that stands there has no hits: its places are not looked up.
-        A phrase is not looked for if its tag is known or such a list stands there.
         """
         slots = set[int]().union(*[lists for _, _, lists in sentence])
         single = [self._single[slot] for slot in slots & self._singles]
-        yield from ((tag, []) for tag in single)
-        longer = [self._longer[n] for n in could.phrases if n in self._longer]
-        tried = [one for one in longer if one.tag not in known and one.tag not in single]
+        yield from ((tag, []) for tag in single if tag in tags)
+        tried = [one for one in self._could_be(could, tags) if one.tag not in single]
         if tried:
             found = _places(sentence, frozenset().union(*[one.steps for one in tried]))
-            for one in tried if len(tried) == 1 else self._in_order(tried, slots):
-                if (
-                    hits := in_a_row(one.row, found)
-                    if one.row
-                    else stands(one.phrase, words, found)
-                ):
+            for one in self._in_order(tried, slots):
+                if hits := _hits(one, words, found):
                     yield one.tag, hits
+
+    def starts(
+        self, words: Sequence[str], sentence: Standing, could: Could[Tag], tag: Tag
+    ) -> Iterator[int]:
+        """Where the phrases of one tag begin; `could`: in the whole text."""
+        tried = self._could_be(could, (tag,))
+        number = self._number.get(tag, -1)
+        found = _places(sentence, frozenset((number,)).union(*[one.steps for one in tried]))
+        if found:
+            yield from (at for at, _ in found.get(number, ()))
+            for one in tried:
+                yield from (hit.start for hit in _hits(one, words, found))
+
+    def _could_be(self, could: Could[Tag], tags: Collection[Tag]) -> list[_Longer[Tag]]:
+        longer = [self._longer[n] for n in could.phrases if n in self._longer]
+        return [one for one in longer if one.tag in tags]
 
     def _in_order(self, tried: list[_Longer[Tag]], slots: set[int]) -> list[_Longer[Tag]]:
         """As the lists by which they are found come out of the set: of equals the first is named."""
+        if len(tried) == 1:
+            return tried
         order = {key: n for n, key in enumerate(slots & self._keys)}
         here = [(order[one.key], one.number, one) for one in tried if one.key in order]
         return [one for _, _, one in sorted(here)]
-
-    def starts(
-        self, words: Sequence[str], sentences: Iterable[Standing], could: Could[Tag], tag: Tag
-    ) -> list[int]:
-        """Where the phrases of one tag begin, in order; `could`: in the whole text."""
-        if tag not in could.tags:
-            return []
-        longer = [self._longer[n] for n in could.phrases if n in self._longer]
-        tried = [one for one in longer if one.tag == tag]
-        number = self._number.get(tag, -1)
-        wanted = frozenset({number}).union(*[one.steps for one in tried])
-        starts = set[int]()
-        for sentence in sentences:
-            if found := _places(sentence, wanted):
-                starts.update([at for at, _ in found.get(number, ())])
-                for one in tried:
-                    starts.update([hit.start for hit in stands(one.phrase, words, found)])
-        return sorted(starts)
 
     def _look_up(self, word: str) -> _Lists:
         alone, before = set[int](), dict[str, list[tuple[int, Words]]]()
@@ -187,6 +185,10 @@ def _needed(phrase: Phrase) -> frozenset[int]:
     return frozenset().union(
         *(frozenset.intersection(*(frozenset(s.slot for s in way) for way in p)) for p in parts)
     )
+
+
+def _hits(one: _Longer[Tag], words: Sequence[str], found: Found) -> list[Hit]:
+    return in_a_row(one.row, found) if one.row else stands(one.phrase, words, found)
 
 
 def _places(sentence: Standing, wanted: frozenset[int]) -> Found:

@@ -18,6 +18,8 @@ from services.router.tokens import LAUGHS, STRETCHED, cut, fold, pieces
 
 GAP: Final = 4
 """Words that `...` may stand for."""
+WINDOW: Final = 60
+"""Words of one sentence that are looked at together; who writes without full stops is cut here."""
 
 _PICTURES: Final = "\u2100"
 """Pictures come after it, all marks of pause before."""
