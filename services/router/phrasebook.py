@@ -6,7 +6,8 @@ which the rarest list stands there are tried. Time grows with the words, whateve
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from services.router.clues import Clues, Could
@@ -22,23 +23,29 @@ class _Lists(NamedTuple):
     """The lists in which a word stands: alone, and by the word after it with those that follow."""
 
     alone: frozenset[int]
-    before: Mapping[str, tuple[tuple[int, Words], ...]]
+    before: Mapping[str, tuple[tuple[frozenset[int], Words], ...]]
 
 
-Standing = list[tuple[int, int, Collection[int]]]
+Standing = list[tuple[int, int, frozenset[int]]]
 """Of a sentence from where to where words stand, and in which lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Longer(Generic[Tag]):
-    """A phrase of more than one list: its number, all lists that it names, the rarest, those in a row."""
+class _Longer(NamedTuple, Generic[Tag]):
+    """A phrase of more than one list: its number, the rarest list, all that it names, those in a row."""
 
+    number: int
+    key: int
+    steps: frozenset[int]
+    row: tuple[int, ...]
     tag: Tag
     phrase: Phrase
-    number: int
-    steps: frozenset[int]
-    key: int
-    row: tuple[int, ...]
+
+
+class Tried(NamedTuple, Generic[Tag]):
+    """Phrases that are looked for, by their rarest list; and all lists that are."""
+
+    by_key: Mapping[int, list[_Longer[Tag]]]
+    wanted: AbstractSet[int]
 
 
 _NONE: Final = _Lists(frozenset(), {})
@@ -96,59 +103,51 @@ class Phrasebook(Generic[Tag]):
                     for slot, rest in more:
                         to = at + 2 + len(rest)
                         if not rest or (to <= end and tuple(words[at + 2 : to]) == rest):
-                            standing.append((at, to, (slot,)))
+                            standing.append((at, to, slot))
         return standing
 
-    def hits(
-        self,
-        words: Sequence[str],
-        sentence: Standing,
-        could: Could[Tag],
-        tags: Collection[Tag],
-    ) -> Iterator[tuple[Tag, list[Hit]]]:
-        """Those of the tags whose phrases stand in a sentence, and where; `could`: in the whole text.
+    def tried(self, could: Could[Tag], tags: Collection[Tag]) -> Tried[Tag]:
+        """What is to be looked for to find these tags in a text."""
+        by_key: dict[int, list[_Longer[Tag]]] = defaultdict(list)
+        wanted = {self._number[tag] for tag in tags if tag in self._number}
+        for number in could.phrases:
+            if (one := self._longer.get(number)) and one.tag in tags:
+                by_key[one.key].append(one)
+                wanted |= one.steps
+        return Tried(by_key, wanted)
 
-        A list of words that stands there has no hits: its places are not looked up.
-        """
-        slots = set[int]().union(*[lists for _, _, lists in sentence])
-        single = [self._single[slot] for slot in slots & self._singles]
-        yield from ((tag, []) for tag in single if tag in tags)
-        tried = [one for one in self._could_be(could, tags) if one.tag not in single]
-        if tried:
-            found = _places(sentence, frozenset().union(*[one.steps for one in tried]))
-            for one in self._in_order(tried, slots):
-                if hits := _hits(one, words, found):
-                    yield one.tag, hits
-
-    def starts(
-        self, words: Sequence[str], sentence: Standing, could: Could[Tag], tag: Tag
-    ) -> Iterator[int]:
-        """Where the phrases of one tag begin; `could`: in the whole text."""
-        tried = self._could_be(could, (tag,))
-        number = self._number.get(tag, -1)
-        found = _places(sentence, frozenset((number,)).union(*[one.steps for one in tried]))
-        if found:
-            yield from (at for at, _ in found.get(number, ()))
-            for one in tried:
+    def starts(self, words: Sequence[str], sentence: Standing, tried: Tried[Tag]) -> Iterator[int]:
+        """Where what is looked for begins in a sentence."""
+        found = _places(sentence, tried.wanted)
+        for slot, places in found.items():
+            if slot in self._single:
+                yield from (start for start, _ in places)
+            for one in tried.by_key.get(slot, ()):
                 yield from (hit.start for hit in _hits(one, words, found))
 
-    def _could_be(self, could: Could[Tag], tags: Collection[Tag]) -> list[_Longer[Tag]]:
-        longer = [self._longer[n] for n in could.phrases if n in self._longer]
-        return [one for one in longer if one.tag in tags]
+    def hits(
+        self, words: Sequence[str], sentence: Standing, tried: Tried[Tag]
+    ) -> Iterator[tuple[Tag, list[Hit]]]:
+        """The tags that are looked for and stand in a sentence, and where; a list of words has no hits.
 
-    def _in_order(self, tried: list[_Longer[Tag]], slots: set[int]) -> list[_Longer[Tag]]:
-        """As the lists by which they are found come out of the set: of equals the first is named."""
-        if len(tried) == 1:
-            return tried
-        order = {key: n for n, key in enumerate(slots & self._keys)}
-        here = [(order[one.key], one.number, one) for one in tried if one.key in order]
-        return [one for _, _, one in sorted(here)]
+        They come as their lists come out of the set: of equals the first is named.
+        """
+        found = _places(sentence, tried.wanted)
+        if not found:
+            return
+        slots = set[int]().union(*[lists for _, _, lists in sentence])
+        if not self._singles.isdisjoint(found):
+            yield from ((self._single[s], []) for s in slots & self._singles if s in found)
+        here = [slot for slot in slots & self._keys if slot in tried.by_key]
+        for one in chain.from_iterable([sorted(tried.by_key[slot]) for slot in here]):
+            if hits := _hits(one, words, found):
+                yield one.tag, hits
 
     def _look_up(self, word: str) -> _Lists:
-        alone, before = set[int](), dict[str, list[tuple[int, Words]]]()
+        alone, before = set[int](), dict[str, list[tuple[frozenset[int], Words]]]()
         for slot, rest in self._patterns.of(word):
             if rest:
-                before.setdefault(rest[0], []).append((slot, rest[1:]))
+                before.setdefault(rest[0], []).append((frozenset((slot,)), rest[1:]))
             else:
                 alone.add(slot)
         if not alone and not before:
@@ -168,12 +167,12 @@ def _keyed(phrases: dict[int, tuple[Tag, Phrase]]) -> dict[int, _Longer[Tag]]:
     used = Counter(slot for slots in need.values() for slot in slots)
     return {
         number: _Longer(
+            number,
+            min(need[number], key=lambda slot: (used[slot], slot)),
+            frozenset(step.slot for step in _steps(phrase)),
+            phrase.row,
             tag,
             phrase,
-            number,
-            frozenset(step.slot for step in _steps(phrase)),
-            min(need[number], key=lambda slot: (used[slot], slot)),
-            phrase.row,
         )
         for number, (tag, phrase) in phrases.items()
     }
@@ -187,13 +186,17 @@ def _needed(phrase: Phrase) -> frozenset[int]:
     )
 
 
+def _slots(sentence: Standing) -> set[int]:
+    return set[int]().union(*[lists for _, _, lists in sentence])
+
+
 def _hits(one: _Longer[Tag], words: Sequence[str], found: Found) -> list[Hit]:
     return in_a_row(one.row, found) if one.row else stands(one.phrase, words, found)
 
 
-def _places(sentence: Standing, wanted: frozenset[int]) -> Found:
+def _places(sentence: Standing, wanted: AbstractSet[int]) -> Found:
     found: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for start, end, lists in sentence:
-        for slot in wanted.intersection(lists):
+        for slot in wanted & lists:
             found[slot].append((start, end))
     return found

@@ -25,24 +25,27 @@ class Reading(Generic[Tag]):
 
     def told(self, tag: Tag) -> bool:
         """Whether a phrase of it stands there."""
-        return tag in self.could.told or bool(self.starts(tag))
+        could = self.could
+        return tag in could.told or (tag in could.tags and any(True for _ in self._begins(tag)))
 
     def starts(self, tag: Tag) -> list[int]:
         """Where its phrases begin, in order."""
         if tag not in self.could.tags:
             return []
         if tag not in self._starts:
-            found = (
-                self._book.starts(self.words, sentence, self.could, tag)
-                for sentence in self._sentences
-            )
-            self._starts[tag] = sorted({start for some in found for start in some})
+            self._starts[tag] = sorted(set(self._begins(tag)))
         return self._starts[tag]
+
+    def _begins(self, tag: Tag) -> Iterator[int]:
+        tried = self._book.tried(self.could, (tag,))
+        for sentence in self._sentences:
+            yield from self._book.starts(self.words, sentence, tried)
 
     def hits(self, tags: Collection[Tag]) -> Iterator[tuple[Tag, list[Hit]]]:
         """Those of the tags that stand there, sentence by sentence, and where."""
+        tried = self._book.tried(self.could, tags)
         for sentence in self._sentences:
-            yield from self._book.hits(self.words, sentence, self.could, tags)
+            yield from self._book.hits(self.words, sentence, tried)
 
 
 def sentences(words: Sequence[str]) -> list[tuple[int, int]]:
