@@ -45,6 +45,9 @@ class Danger(NamedTuple):
     guards: tuple[str, ...] = ()
 
 
+_NO_DANGER: Final = Danger(False)
+
+
 class Phrases:
     """Signs, phrases and guards of a policy, in the form in which a text is looked at."""
 
@@ -183,7 +186,7 @@ def look(text: str, phrases: Phrases) -> Danger:
     words = phrases.spelling.words(text)
     could = [book.could(words) for book in phrases.books]
     if not any([phrases.enough[some.tags] for some in could]):  # noqa: C419 - asked of every text
-        return Danger(False)
+        return _NO_DANGER
     file, said = phrases.file, _Text(words, phrases)
     read = [Reading(words, *both) for both in zip(phrases.books, could, strict=True)]
     signs = [
@@ -194,7 +197,7 @@ def look(text: str, phrases: Phrases) -> Danger:
     enough = asked(file, (*signs, *groups))
     own = len(read) > 1 and any(group.name == _OWN for group in groups)
     if points + (file.phrase if groups else 0) < enough and not own:
-        return Danger(False)
+        return _NO_DANGER
     free, held = _free(groups, said)
     if free is not None and free.name == _OWN:
         return Danger(True, _OWN)

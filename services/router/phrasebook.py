@@ -67,6 +67,7 @@ class Phrasebook(Generic[Tag]):
         reader = Reader(lists, spelling, lambda words: slots.setdefault(words, len(slots)))
         read = [(tag, read_phrase(text, reader)) for tag, text in phrases]
         words_of = list(slots)
+        self.tags = tuple(dict.fromkeys(tag for tag, _ in read))
         self.could = Clues(read, words_of, listed).could
         self._patterns = Patterns[tuple[int, Words]]()
         self._words = Remembered(self._look_up)
