@@ -1,7 +1,8 @@
 """Whether a text tells of danger that is there now: signs give points, calm ones take them. Pure.
 
-Four steps: the words, each written in one way; sentence by sentence the signs and phrases of danger;
-where they make enough points, the calm signs, which hold phrases back and take points; what is left.
+The words, each written in one way, tell which signs and phrases could stand there: mostly too few, and
+that is all. Else it is read sentence by sentence which of them do; where these make enough points, so are
+the calm signs, which hold phrases back and take points; what is left decides.
 Time grows with the length of the text, whatever stands in it.
 """
 

@@ -1,7 +1,7 @@
 """Phrases in the form in which a sentence is searched: by its words, in one pass. Pure.
 
-Every word of the sentence is looked up once and tells in which lists it stands; only phrases of
-which the rarest list stands there are tried. Time grows with the words, whatever they are.
+Every word of the sentence is looked up once and tells in which lists it stands; of the phrases that could
+stand in the text only those are tried of which the rarest list stands there. Time grows with the words.
 """
 
 from collections import Counter, defaultdict
