@@ -36,4 +36,4 @@ def get_ready(policy: Policy) -> None:
     kind_of("goed")
     for language in (None, "nl", "fr", "en"):
         sentiment("goed", language)
-    language_of("wat is er aan de hand")
+    language_of("goed")

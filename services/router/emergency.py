@@ -1,7 +1,8 @@
 """Whether a text tells of danger that is there now: signs give points, calm ones take them. Pure.
 
-Four steps: the words, each written in one way; sentence by sentence the signs and phrases of danger;
-where they make enough points, the calm signs, which hold phrases back and take points; what is left.
+The words, each written in one way, tell which signs and phrases could stand there: mostly too few, and
+that is all. Else it is read sentence by sentence which of them do; where these make enough points, so are
+the calm signs, which hold phrases back and take points; what is left decides.
 Time grows with the length of the text, whatever stands in it.
 """
 
@@ -12,15 +13,26 @@ from functools import cached_property
 from itertools import chain
 from typing import Final, NamedTuple
 
-from services.router.phrasebook import Hit, Phrasebook
+from services.router.phrasebook import Phrasebook
 from services.router.phrases import PhraseError, Reader, Spelling, read_phrase
-from services.router.signs import GUARDS, Calm, EmergencyFile, Group, Guard, Marks, Sign, check
+from services.router.places import Hit
+from services.router.reading import Reading
+from services.router.remembered import Remembered
+from services.router.signs import (
+    GUARDS,
+    Calm,
+    EmergencyFile,
+    Group,
+    Guard,
+    Marks,
+    Sign,
+    asked,
+    check,
+)
 
 _OWN: Final = "emergency_phrases"
 _BEFORE: Final = 5
 """Words before a danger in which a negation turns it round."""
-_WINDOW: Final = 60
-"""Words of one sentence that are looked at together; who writes without full stops is cut here."""
 
 
 class Danger(NamedTuple):
@@ -34,6 +46,9 @@ class Danger(NamedTuple):
     guards: tuple[str, ...] = ()
 
 
+_NO_DANGER: Final = Danger(False)
+
+
 class Phrases:
     """Signs, phrases and guards of a policy, in the form in which a text is looked at."""
 
@@ -42,26 +57,33 @@ class Phrases:
         check(file)
         self.file = file
         self.spelling = Spelling(file.spelling)
-        self.danger: Phrasebook[Sign | Group] = Phrasebook(
+        danger = Phrasebook[Sign | Group](
             _dangers(file),
             file.words,
             self.spelling,
             listed=lambda tag: isinstance(tag, Sign),  # of a group it is asked where it stands
         )
-        self.own = self.danger
+        self.books: tuple[Phrasebook[Sign | Group], ...] = (danger,)
+        self.enough = Remembered(self._enough)
         self.calm: Phrasebook[Calm | str] = Phrasebook(_calms(file), file.words, self.spelling)
 
     def beside(self, own: tuple[str, ...]) -> "Phrases":
         """These, and whole phrases that are enough alone. Raises PhraseError with a sentence."""
         both = copy(self)
         group = Group(_OWN, own)
-        both.own = Phrasebook(
+        phrases = Phrasebook[Sign | Group](
             ((group, text) for text in own),
             self.file.words,
             self.spelling,
             listed=lambda _: False,
         )
+        both.books = (phrases, *self.books)
         return both
+
+    def _enough(self, tags: tuple[Sign | Group, ...]) -> bool:
+        """Whether it could be danger where these could stand."""
+        points = sum(tag.points for tag in tags if isinstance(tag, Sign))
+        return points >= asked(self.file, tags) or any(isinstance(tag, Group) for tag in tags)
 
 
 def wrong_phrases(file: EmergencyFile, own: tuple[str, ...]) -> Iterator[str]:
@@ -92,54 +114,31 @@ def _calms(file: EmergencyFile) -> Iterator[tuple[Calm | str, str]]:
 class _Text:
     """One text by its words, and what speaks against danger in it, looked up when first asked for."""
 
-    def __init__(self, text: str, phrases: Phrases) -> None:
-        self.words = phrases.spelling.words(text)
-        self._calm = phrases.calm
-
-    @cached_property
-    def sentences(self) -> list[tuple[int, int]]:
-        """From the first word of each to after its last; a long one is cut."""
-        stops = [n for n, word in enumerate(self.words) if word == "."]
-        edges = zip([-1, *stops], [*stops, len(self.words)], strict=True)
-        return [
-            (cut, min(cut + _WINDOW, end))
-            for before, end in edges
-            for cut in range(before + 1, end, _WINDOW)
-        ]
-
-    @cached_property
-    def found(self) -> dict[Calm | str, list[int]]:
-        """For each calm sign and list of marks where its phrases begin, in order."""
-        found: dict[Calm | str, set[int]] = {}
-        for start, end in self.sentences:
-            for tag, hits in self._calm.hits(self.words, start, end):
-                found.setdefault(tag, set()).update(hit.start for hit in hits)
-        return {tag: sorted(starts) for tag, starts in found.items()}
+    def __init__(self, words: list[str], phrases: Phrases) -> None:
+        self.words = words
+        self._said = Reading(words, phrases.calm, phrases.calm.could(words))
 
     @cached_property
     def calm(self) -> list[Calm]:
         """The calm signs that stand in it."""
-        hits = (
-            self._calm.hits(self.words, start, end, where=False) for start, end in self.sentences
-        )
-        tags = dict.fromkeys(tag for some in hits for tag, _ in some)
-        return [tag for tag in tags if isinstance(tag, Calm)]
+        tags = self._said.could.tags
+        return [tag for tag in tags if isinstance(tag, Calm) and self._said.told(tag)]
 
     @cached_property
     def clauses(self) -> list[int]:
         """Where clauses begin: at a stop, a pause or a joining word."""
         pauses = (n for n, word in enumerate(self.words) if word in {".", ","})
-        return sorted({*pauses, *self.found.get("splits", ())})
+        return sorted({*pauses, *self._said.starts("splits")})
 
     @cached_property
     def pasts(self) -> list[int]:
         """Where a past ends: at a stop, or where it turns to the present."""
         stops = (n for n, word in enumerate(self.words) if word == ".")
-        return sorted({*stops, *self.found.get("turns", ())})
+        return sorted({*stops, *self._said.starts("turns")})
 
     def stands(self, tag: Calm | str, start: int, end: int) -> bool:
         """Whether one of the list begins between these places."""
-        found = self.found.get(tag, [])
+        found = self._said.starts(tag)
         first = bisect_left(found, start)
         return first < len(found) and found[first] < end
 
@@ -153,7 +152,7 @@ class _Text:
 
     def held(self, hit: Hit, calm: Calm) -> bool:
         """Whether this calm sign, where it is no part of what stands there, holds that back."""
-        if all(at in hit.taken for at in self.found[calm]):
+        if all(at in hit.taken for at in self._said.starts(calm)):
             return False
         clause = self.around(self.clauses, hit)
         here = self.stands("here", *clause)
@@ -177,7 +176,7 @@ class _Text:
 
     def negated(self, hit: Hit) -> bool:
         """Whether a negation that is no part of it stands in it or shortly before, in its clause."""
-        found = self.found.get("negation", [])
+        found = self._said.starts("negation")
         start = max(hit.start - _BEFORE, self.around(self.clauses, hit)[0])
         between = found[bisect_left(found, start) : bisect_left(found, hit.end)]
         return any(at not in hit.taken for at in between)
@@ -185,31 +184,50 @@ class _Text:
 
 def look(text: str, phrases: Phrases) -> Danger:
     """Whether the text tells of danger now."""
-    file, said = phrases.file, _Text(text, phrases)
-    signs, groups = dict[Sign, None](), dict[Group, list[Hit]]()
-    for book in dict.fromkeys((phrases.own, phrases.danger)):
-        for start, end in said.sentences:
-            for tag, hits in book.hits(said.words, start, end, where=False):
-                if isinstance(tag, Sign):
-                    signs[tag] = None
-                else:
-                    groups.setdefault(tag, []).extend(hits)
+    words = phrases.spelling.words(text)
+    could = [book.could(words) for book in phrases.books]
+    if not any([phrases.enough[some.tags] for some in could]):  # noqa: C419 - asked of every text
+        return _NO_DANGER
+    file, said = phrases.file, _Text(words, phrases)
+    read = [Reading(words, *both) for both in zip(phrases.books, could, strict=True)]
+    signs = [
+        tag for one in read for tag in one.could.tags if isinstance(tag, Sign) and one.told(tag)
+    ]
+    groups = _groups(read)
     points = sum([sign.points for sign in signs])
-    only_context = not groups and all(sign.context for sign in signs)
-    enough = max(file.context if only_context else 0, file.enough)
-    own = phrases.own is not phrases.danger and any(group.name == _OWN for group in groups)
+    enough = asked(file, (*signs, *groups))
+    own = len(read) > 1 and any(group.name == _OWN for group in groups)
     if points + (file.phrase if groups else 0) < enough and not own:
-        return Danger(False)
+        return _NO_DANGER
     free, held = _free(groups, said)
     if free is not None and free.name == _OWN:
         return Danger(True, _OWN)
     if groups:
         points += file.phrase if free else -file.held
-    first = free or next(iter(groups), None) or max(signs, key=lambda sign: sign.points)
+    first = free or next(iter(groups), None) or _heaviest(signs, read)
     if points - sum([calm.points for calm in said.calm]) >= enough:
         return Danger(True, first.name)
     held |= {calm.guard for calm in said.calm if calm.points}
     return Danger(False, first.name, tuple(guard for guard in GUARDS if guard in held))
+
+
+def _groups(read: list[Reading[Sign | Group]]) -> dict[Group, list[Hit]]:
+    groups: dict[Group, list[Hit]] = {}
+    for one in read:
+        if some := [tag for tag in one.could.tags if isinstance(tag, Group)]:
+            for tag, hits in one.hits(some):
+                if isinstance(tag, Group):
+                    groups.setdefault(tag, []).extend(hits)
+    return groups
+
+
+def _heaviest(signs: list[Sign], read: list[Reading[Sign | Group]]) -> Sign | Group:
+    """The sign of most points; of equals the one that is found first."""
+    most = max([sign.points for sign in signs])
+    heaviest = [sign for sign in signs if sign.points == most]
+    if len(heaviest) == 1:
+        return heaviest[0]
+    return next(tag for one in read for tag, _ in one.hits(heaviest))
 
 
 def _free(groups: dict[Group, list[Hit]], said: _Text) -> tuple[Group | None, set[Guard]]:

@@ -8,92 +8,133 @@ nothing: the desk sees it beside the case. Decision 0022 tells how the counts ar
 import re
 from functools import cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import log
-from typing import Final
+from struct import Struct
+from typing import Final, NamedTuple
 
-from services.router.plain import plain
+from services.router.remembered import Remembered
+from services.router.tokens import STRETCHED, cut, pieces
 from toog.contracts.verdicts import MESSAGE_KINDS, MessageKind
 
 LOOKED_AT: Final = 2_000
 """Characters of a text that are looked at; what kind it is shows in its beginning."""
-ASKED: Final = "?"
-"""What stands for a question mark after a word."""
-_MARKED: Final = re.compile(r"\w[\s\"')»]{0,4}\?")
-_LINK: Final = re.compile(r"https?://\S++")
+_STOPS: Final = frozenset(".!;…\n")
 _STEMS: Final = (4, 6)
 """Letters by which words with another ending are told to be one."""
-_PICTURES: Final = "\u2190"
+_PICTURE: Final = re.compile("[\u2190-\U0010ffff]")
 """From here on a character is a picture, or a letter of a script that we have no words of."""
+_LENGTHS: Final = 6
+_FORM: Final = frozenset("^.,? ")
 _SMOOTHING: Final = 0.5
 """A word counts as seen half a time more everywhere, so that one line settles nothing."""
 _UNIT: Final = 1000
 """Weights are whole thousandths, so that their sum is the same in any order."""
+_LANES: Final = Struct(f"<{len(MESSAGE_KINDS) + 1}I")
+"""One whole number holds a sum per kind in 32 bits each, so that a text is one sum; the last counts what is known."""
+_ZERO: Final = 1 << 31
+"""The middle of a lane, so that none runs over into the next."""
+_NOTHING: Final = sum(_ZERO << 32 * lane for lane in range(len(MESSAGE_KINDS) + 1))
 
-Weights = tuple[int, ...]
+Counts = tuple[int, ...]
 """In the order of `MESSAGE_KINDS`."""
+
+
+class _Weights(NamedTuple):
+    """What words and stems, and pairs of words, tell of all kinds in one number each."""
+
+    words: dict[str, int]
+    pairs: dict[tuple[str, str], int]
 
 
 def kind_of(text: str) -> MessageKind:
     """The kind of an addressed message; `other` where no word or picture of it is known."""
-    counted = _weights()
-    found = [feature for feature in features(text) if feature in counted]
-    if all(map(form, found)):
-        return "other"
-    columns = zip(*[counted[feature] for feature in found], strict=True)
-    sums = [sum(column) for column in columns]
-    return MESSAGE_KINDS[sums.index(max(sums))]
+    said = words(text)
+    told = sum(map(_TOLD.__getitem__, alone(text, said)), _NOTHING)
+    told += sum(filter(None, map(_weights().pairs.get, pairwise(said))))
+    *sums, known = _LANES.unpack(told.to_bytes(_LANES.size, "little"))
+    return MESSAGE_KINDS[sums.index(max(sums))] if known > _ZERO else "other"
 
 
-def features(text: str) -> set[str]:
-    """What is counted of a text: words, pairs, stems (`abcde*`), its opening (`^a`), its form."""
-    text = text[:LOOKED_AT]
-    words = plain(text).split()
-    found = set(words)
-    found.update(map(" ".join, pairwise(words)))
-    for length in _STEMS:
-        found.update([word[:length] + "*" for word in words if len(word) >= length])
-    if words:
-        found.update(("^" + words[0], "^" + " ".join(words[:2])))
-    found.add(f"~{min(len(words).bit_length(), 6)}")
+def words(text: str) -> list[str]:
+    """Its words without stretched letters; marks are `.`, `,` and `?`, of faces the first stands."""
+    return list(chain.from_iterable(map(_WRITTEN.__getitem__, pieces(text[:LOOKED_AT]))))
+
+
+def alone(text: str, said: list[str]) -> set[str]:
+    """What counts once, however often it stands in a text: words, the opening (`^a`), length (`~3`), pictures."""
+    found = {*said, f"~{min(len(said).bit_length(), _LENGTHS)}"}
+    if said:
+        found.add("^" + said[0])
     if not text.isascii():
-        found.update([sign for sign in text if sign >= _PICTURES])
-    if "?" in text and _MARKED.search(_LINK.sub(" ", text)):
-        found.add(ASKED)
+        found.update(_PICTURE.findall(text, 0, LOOKED_AT))
     return found
+
+
+def stems(word: str) -> list[str]:
+    """The beginnings of a word, as `abcd*`."""
+    if not word[0].isalnum():
+        return []
+    return [word[:length] + "*" for length in _STEMS if len(word) >= length]
 
 
 def form(feature: str) -> bool:
     """Whether it tells how a text is written (its length, its marks), nothing of what it says."""
-    return feature[0] == "~" or feature in {".", ",", ASKED, "^.", "^,"}
+    return feature[0] == "~" or _FORM.issuperset(feature)
+
+
+def _written(piece: str) -> tuple[str, ...]:
+    return tuple(map(_word, cut(piece)))
+
+
+def _word(token: str) -> str:
+    first = token[0]
+    if first.isalnum():
+        return STRETCHED.sub(r"\1", token)
+    if first in _STOPS:
+        return "."
+    return first if first == "?" or _PICTURE.match(first) else ","
+
+
+def _told(word: str) -> int:
+    """What a word and its stems tell."""
+    weights = _weights().words
+    return sum(weights.get(feature, 0) for feature in (word, *stems(word)))
+
+
+_WRITTEN: Final = Remembered(_written)
+_TOLD: Final = Remembered(_told)
 
 
 @cache
-def _weights() -> dict[str, Weights]:
+def _weights() -> _Weights:
     """What each feature tells of each kind, from its counts."""
-    counted: dict[str, Weights] = {}
+    counted: dict[str, Counts] = {}
     source = files("services.router").joinpath("kind.txt").read_text(encoding="utf-8")
     for line in source.splitlines():
         if not line.startswith("# "):
-            feature, counts = line.split("\t")
-            counted[feature] = tuple(map(int, counts.split()))
+            written, numbers = line.split("\t")
+            counted[written] = tuple(map(int, numbers.split()))
     totals = [sum(column) for column in zip(*counted.values(), strict=True)]
-    known: dict[Weights, Weights] = {
-        counts: _told(counts, totals, len(counted)) for counts in set(counted.values())
-    }
-    return {feature: known[counts] for feature, counts in counted.items()}
+    known = {counts: _packed(counts, totals, len(counted)) for counts in set(counted.values())}
+    weights = _Weights({}, {})
+    for feature, counts in counted.items():
+        told = known[counts] + (0 if form(feature) else 1 << 32 * len(MESSAGE_KINDS))
+        first, _, second = feature.partition(" ")
+        if second:
+            weights.pairs[first, second] = told
+        else:
+            weights.words[first] = told
+    return weights
 
 
-def _told(counts: Weights, totals: list[int], features: int) -> Weights:
+def _packed(counts: Counts, totals: list[int], features: int) -> int:
+    """The weights of all kinds, each in its lane."""
     ours, everything = sum(counts), sum(totals)
     more = _SMOOTHING * features
-    return tuple(
-        round(
-            _UNIT
-            * (
-                log((count + _SMOOTHING) / (total + more))
-                - log((ours - count + _SMOOTHING) / (everything - total + more))
-            )
-        )
-        for count, total in zip(counts, totals, strict=True)
-    )
+    packed = 0
+    for lane, (count, total) in enumerate(zip(counts, totals, strict=True)):
+        here = log((count + _SMOOTHING) / (total + more))
+        elsewhere = log((ours - count + _SMOOTHING) / (everything - total + more))
+        packed += round(_UNIT * (here - elsewhere)) << 32 * lane
+    return packed

@@ -1,52 +1,51 @@
 """Phrases in the form in which a sentence is searched: by its words, in one pass. Pure.
 
-Every word of the sentence is looked up once and tells in which lists it stands; only phrases of
-which the rarest list stands there are tried. Time grows with the words, whatever they are.
+Every word of the sentence is looked up once and tells in which lists it stands; of the phrases that could
+stand in the text only those are tried of which the rarest list stands there. Time grows with the words.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from services.router.phrases import Part, Phrase, Reader, Spelling, Step, read_phrase
+from services.router.clues import Clues, Could
+from services.router.patterns import Patterns
+from services.router.phrases import Phrase, Reader, Spelling, Step, Words, read_phrase
+from services.router.places import Found, Hit, in_a_row, stands
+from services.router.remembered import Remembered
 
 Tag = TypeVar("Tag")
-
-_KEPT: Final = 20_000
-"""Words whose lists are remembered, so that common ones are looked up once."""
-_LONGEST_WORD: Final = 30
-_BREAKS: Final = frozenset({".", ","})
-
-
-class Hit(NamedTuple):
-    """Where a phrase's first part stands, as places of words; `taken` are the words it is made of."""
-
-    start: int
-    end: int
-    taken: tuple[int, ...]
-
-
-Words = tuple[str, ...]
-Found = Mapping[int, list[tuple[int, int]]]
-"""For each list of words the places where one of them stands, in order."""
 
 
 class _Lists(NamedTuple):
     """The lists in which a word stands: alone, and by the word after it with those that follow."""
 
     alone: frozenset[int]
-    before: Mapping[str, tuple[tuple[int, Words], ...]]
+    before: Mapping[str, tuple[tuple[frozenset[int], Words], ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Longer(Generic[Tag]):
-    """A phrase of more than one list: the lists that must stand there, and all that it names."""
+Standing = list[tuple[int, int, frozenset[int]]]
+"""Of a sentence from where to where words stand, and in which lists."""
 
+
+class _Longer(NamedTuple, Generic[Tag]):
+    """A phrase of more than one list: its number, the rarest list, all that it names, those in a row."""
+
+    number: int
+    key: int
+    steps: frozenset[int]
+    row: tuple[int, ...]
     tag: Tag
     phrase: Phrase
-    need: frozenset[int]
-    steps: frozenset[int]
+
+
+class Tried(NamedTuple, Generic[Tag]):
+    """Phrases that are looked for, by their rarest list; and all lists that are."""
+
+    by_key: Mapping[int, list[_Longer[Tag]]]
+    wanted: AbstractSet[int]
 
 
 _NONE: Final = _Lists(frozenset(), {})
@@ -68,98 +67,93 @@ class Phrasebook(Generic[Tag]):
         reader = Reader(lists, spelling, lambda words: slots.setdefault(words, len(slots)))
         read = [(tag, read_phrase(text, reader)) for tag, text in phrases]
         words_of = list(slots)
-        self._begin: dict[str, list[tuple[int, Words]]] = defaultdict(list)
-        self._end: dict[str, list[tuple[int, Words]]] = defaultdict(list)
-        self._whole: dict[str, list[tuple[int, Words]]] = defaultdict(list)
-        self._kept: dict[str, _Lists] = {}
+        self.tags = tuple(dict.fromkeys(tag for tag, _ in read))
+        self.could = Clues(read, words_of, listed).could
+        self._patterns = Patterns[tuple[int, Words]]()
+        self._words = Remembered(self._look_up)
         singles: dict[Tag, set[str]] = defaultdict(set)
-        longer: list[tuple[Tag, Phrase]] = []
-        for tag, phrase in read:
-            if (slot := _single(phrase)) is None or not listed(tag):
-                longer.append((tag, phrase))
+        longer: dict[int, tuple[Tag, Phrase]] = {}
+        for number, (tag, phrase) in enumerate(read):
+            if (slot := phrase.single) is None or not listed(tag):
+                longer[number] = tag, phrase
             else:
                 singles[tag].update(words_of[slot])
-        for slot in sorted({s.slot for _, p in longer for s in _steps(p)}):
+        self._longer = _keyed(longer)
+        for slot in sorted({slot for one in self._longer.values() for slot in one.steps}):
             self._learn(words_of[slot], slot)
-        self._single: dict[int, Tag] = {}
-        for number, (tag, words) in enumerate(singles.items(), len(slots)):
-            self._single[number] = tag
-            self._learn(sorted(words), number)
-        self._by_key = _keyed(longer)
-        self._keys, self._singles = frozenset(self._by_key), frozenset(self._single)
+        self._number = {tag: number for number, tag in enumerate(singles, len(slots))}
+        for tag, words in singles.items():
+            self._learn(sorted(words), self._number[tag])
+        self._single = {number: tag for tag, number in self._number.items()}
+        self._keys = frozenset([one.key for one in self._longer.values()])
+        self._singles = frozenset(self._single)
 
     def _learn(self, terms: Iterable[str], slot: int) -> None:
         for term in terms:
             first, *rest = term.split()
-            into, word = self._whole, first
-            if first.startswith("*"):
-                into, word = self._end, first[1:]
-            elif first.endswith("*"):
-                into, word = self._begin, first[:-1]
-            into[word].append((slot, tuple(rest)))
+            self._patterns.learn(first, (slot, tuple(rest)))
+
+    def standing(self, words: Sequence[str], start: int, end: int) -> Standing:
+        """What stands between these places."""
+        standing: Standing = []
+        for at, lists in enumerate(map(self._words.__getitem__, words[start:end]), start):
+            if lists is not _NONE:
+                alone, before = lists
+                standing.append((at, at + 1, alone))
+                if before and at + 1 < end and (more := before.get(words[at + 1])):
+                    for slot, rest in more:
+                        to = at + 2 + len(rest)
+                        if not rest or (to <= end and tuple(words[at + 2 : to]) == rest):
+                            standing.append((at, to, slot))
+        return standing
+
+    def tried(self, could: Could[Tag], tags: Collection[Tag]) -> Tried[Tag]:
+        """What is to be looked for to find these tags in a text."""
+        by_key: dict[int, list[_Longer[Tag]]] = defaultdict(list)
+        wanted = {self._number[tag] for tag in tags if tag in self._number}
+        for number in could.phrases:
+            if (one := self._longer.get(number)) and one.tag in tags:
+                by_key[one.key].append(one)
+                wanted |= one.steps
+        return Tried(by_key, wanted)
+
+    def starts(self, words: Sequence[str], sentence: Standing, tried: Tried[Tag]) -> Iterator[int]:
+        """Where what is looked for begins in a sentence."""
+        found = _places(sentence, tried.wanted)
+        for slot, places in found.items():
+            if slot in self._single:
+                yield from (start for start, _ in places)
+            for one in tried.by_key.get(slot, ()):
+                yield from (hit.start for hit in _hits(one, words, found))
 
     def hits(
-        self, words: Sequence[str], start: int, end: int, *, where: bool = True
+        self, words: Sequence[str], sentence: Standing, tried: Tried[Tag]
     ) -> Iterator[tuple[Tag, list[Hit]]]:
-        """The tags whose phrases stand between these places, and where.
+        """The tags that are looked for and stand in a sentence, and where; a list of words has no hits.
 
-        Without `where` a list of words that stands there has no hits: its places are not looked up.
+        They come as their lists come out of the set: of equals the first is named.
         """
-        slots = self._slots(words, start, end)
-        tried = [
-            one for key in slots & self._keys for one in self._by_key[key] if one.need <= slots
-        ]
-        wanted = set(slots) if where else set[int]().union(*[one.steps for one in tried])
-        found = self._places(words, start, end, wanted) if wanted else {}
-        for slot in slots & self._singles:
-            yield self._single[slot], [Hit(a, b, (a,)) for a, b in found[slot]] if where else []
-        for one in tried:
-            if hits := _stands(one.phrase, words, found):
+        found = _places(sentence, tried.wanted)
+        if not found:
+            return
+        slots = set[int]().union(*[lists for _, _, lists in sentence])
+        if not self._singles.isdisjoint(found):
+            yield from ((self._single[s], []) for s in slots & self._singles if s in found)
+        here = [slot for slot in slots & self._keys if slot in tried.by_key]
+        for one in chain.from_iterable([sorted(tried.by_key[slot]) for slot in here]):
+            if hits := _hits(one, words, found):
                 yield one.tag, hits
 
-    def _slots(self, words: Sequence[str], start: int, end: int) -> set[int]:
-        slots = set[int]()
-        kept = self._kept
-        for at in range(start, end):
-            lists = kept.get(words[at]) or self._look_up(words[at])
-            if lists is _NONE:
-                continue
-            slots |= lists.alone
-            if lists.before and at + 1 < end:
-                for slot, rest in lists.before.get(words[at + 1], ()):
-                    if not rest or _follows(words, at + 2, end, rest):
-                        slots.add(slot)
-        return slots
-
-    def _places(self, words: Sequence[str], start: int, end: int, wanted: set[int]) -> Found:
-        found: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for at in range(start, end):
-            lists = self._kept.get(words[at]) or self._look_up(words[at])
-            for slot in lists.alone & wanted:
-                found[slot].append((at, at + 1))
-            if lists.before and at + 1 < end:
-                for slot, rest in lists.before.get(words[at + 1], ()):
-                    if slot in wanted and (not rest or _follows(words, at + 2, end, rest)):
-                        found[slot].append((at, at + 2 + len(rest)))
-        return found
-
     def _look_up(self, word: str) -> _Lists:
-        letters = range(1, min(len(word), _LONGEST_WORD) + 1)
-        alone, before = set[int](), dict[str, list[tuple[int, Words]]]()
-        for slot, rest in (
-            *self._whole.get(word, ()),
-            *(one for n in letters for one in self._begin.get(word[:n], ())),
-            *(one for n in letters for one in self._end.get(word[-n:], ())),
-        ):
+        alone, before = set[int](), dict[str, list[tuple[frozenset[int], Words]]]()
+        for slot, rest in self._patterns.of(word):
             if rest:
-                before.setdefault(rest[0], []).append((slot, rest[1:]))
+                before.setdefault(rest[0], []).append((frozenset((slot,)), rest[1:]))
             else:
                 alone.add(slot)
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        lists = _Lists(frozenset(alone), {w: tuple(some) for w, some in before.items()})
-        self._kept[word] = lists = lists if alone or before else _NONE
-        return lists
+        if not alone and not before:
+            return _NONE
+        return _Lists(frozenset(alone), {w: tuple(some) for w, some in before.items()})
 
 
 def _steps(phrase: Phrase) -> Iterator[Step]:
@@ -168,23 +162,21 @@ def _steps(phrase: Phrase) -> Iterator[Step]:
             yield from way
 
 
-def _single(phrase: Phrase) -> int | None:
-    """The list of a phrase that is no more than one word, or words that follow each other."""
-    alone = not phrase.others and not phrase.never and len(phrase.head) == 1
-    return phrase.head[0][0].slot if alone and len(phrase.head[0]) == 1 else None
-
-
-def _keyed(phrases: list[tuple[Tag, Phrase]]) -> dict[int, list[_Longer[Tag]]]:
-    """By the list that the fewest phrases need."""
-    some = [
-        _Longer(tag, phrase, _needed(phrase), frozenset(step.slot for step in _steps(phrase)))
-        for tag, phrase in phrases
-    ]
-    used = Counter(slot for one in some for slot in one.need)
-    keyed: dict[int, list[_Longer[Tag]]] = defaultdict(list)
-    for one in some:
-        keyed[min(one.need, key=lambda s: (used[s], s))].append(one)
-    return dict(keyed)
+def _keyed(phrases: dict[int, tuple[Tag, Phrase]]) -> dict[int, _Longer[Tag]]:
+    """By their number; the rarest list is the one that the fewest phrases need."""
+    need = {number: _needed(phrase) for number, (_, phrase) in phrases.items()}
+    used = Counter(slot for slots in need.values() for slot in slots)
+    return {
+        number: _Longer(
+            number,
+            min(need[number], key=lambda slot: (used[slot], slot)),
+            frozenset(step.slot for step in _steps(phrase)),
+            phrase.row,
+            tag,
+            phrase,
+        )
+        for number, (tag, phrase) in phrases.items()
+    }
 
 
 def _needed(phrase: Phrase) -> frozenset[int]:
@@ -195,38 +187,17 @@ def _needed(phrase: Phrase) -> frozenset[int]:
     )
 
 
-def _follows(words: Sequence[str], start: int, end: int, rest: Words) -> bool:
-    return start + len(rest) <= end and tuple(words[start : start + len(rest)]) == rest
+def _slots(sentence: Standing) -> set[int]:
+    return set[int]().union(*[lists for _, _, lists in sentence])
 
 
-def _stands(phrase: Phrase, words: Sequence[str], found: Found) -> list[Hit]:
-    heads = _part(phrase.head, words, found)
-    if not heads or any(_part(part, words, found) for part in phrase.never):
-        return []
-    for part in phrase.others:
-        others = _part(part, words, found)
-        heads = [head for head in heads if any(o.taken[0] not in head.taken for o in others)]
-    return heads
+def _hits(one: _Longer[Tag], words: Sequence[str], found: Found) -> list[Hit]:
+    return in_a_row(one.row, found) if one.row else stands(one.phrase, words, found)
 
 
-def _part(part: Part, words: Sequence[str], found: Found) -> list[Hit]:
-    return [hit for way in part for hit in _way(way, words, found)]
-
-
-def _way(way: tuple[Step, ...], words: Sequence[str], found: Found) -> list[Hit]:
-    """Every place where the steps end, each with the nearest beginning."""
-    if any(step.slot not in found for step in way):
-        return []
-    reached = {b: Hit(a, b, tuple(range(a, b))) for a, b in found[way[0].slot]}
-    for step in way[1:]:
-        further: dict[int, Hit] = {}
-        for start, end in found[step.slot]:
-            for back in range(min(step.gap, start) + 1):
-                if back and words[start - back] in _BREAKS:
-                    break
-                if before := reached.get(start - back):
-                    taken = (*before.taken, *range(start, end))
-                    further[end] = Hit(before.start, end, taken)
-                    break
-        reached = further
-    return list(reached.values())
+def _places(sentence: Standing, wanted: AbstractSet[int]) -> Found:
+    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for start, end, lists in sentence:
+        for slot in wanted & lists:
+            found[slot].append((start, end))
+    return found

@@ -9,28 +9,21 @@ laughing face is the word `haha`, a friendly one `smiley`.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Final, NamedTuple
 
-from services.router.plain import LONGEST, NOT_SAID, STRETCHED
+from services.router.remembered import Remembered
+from services.router.tokens import LAUGHS, STRETCHED, cut, fold, pieces
 
 GAP: Final = 4
 """Words that `...` may stand for."""
+WINDOW: Final = 60
+"""Words of one sentence that are looked at together; who writes without full stops is cut here."""
 
-_MARKS: Final = re.compile("[\u0300-\u036f]+")
-_LAUGHS: Final = "\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480"
-_SMILES: Final = (
-    "\U0001f300-\U0001f440\U0001f44a-\U0001f44f\U0001f493-\U0001f49f\U0001f4aa\U0001f600-\U0001f610"
-    "\U0001f612\U0001f614\U0001f617-\U0001f61d\U0001f634\U0001f642-\U0001f644\U0001f648\U0001f62c"
-    "\U0001f913-\U0001f917\U0001f920-\U0001f92f\U0001f970\U0001f973\U0001f979\u2764\u2b50"
-)
-_TOKEN: Final = re.compile(
-    rf"[^\W_]+|[.!;…]+|\?|\n\s*\n|[,:()\"“”«»|]|\s[-–—]+\s|[–—]|[{_LAUGHS}]+|[{_SMILES}]+"
-)
 _PICTURES: Final = "\u2100"
 """Pictures come after it, all marks of pause before."""
-_STOPS: Final = frozenset(".!;…\n")
+_STOPS: Final = frozenset(".!;…")
 _K: Final = re.compile(
     r"k(?=(?:zen|zie|wil|wou|ben|heb|eb|em|vind|vin|ga|zit|durf|kan|hoor|oor|zal|zou|word|krijg|moet"
     r"|voel|zijn|zoek|denk|sta|lig|stik|maak|weet|zag|snap|hoop|vrees|ruik|bloed)$)"
@@ -40,7 +33,9 @@ _ITEM: Final = re.compile(r"\{(?P<list>\w+)\}|\w+\*?|\*\w+|\?")
 _HYPHEN: Final = re.compile(r"(?<=\w)-(?=\w)")
 _NESTED: Final = 4
 _SHORTEST: Final = 2
-_KEPT: Final = 20_000
+
+
+Words = tuple[str, ...]
 
 
 class PhraseError(ValueError):
@@ -66,65 +61,61 @@ class Phrase(NamedTuple):
     others: tuple[Part, ...]
     never: tuple[Part, ...]
 
+    @property
+    def row(self) -> tuple[int, ...]:
+        """The lists of a phrase that is only words right after each other."""
+        (way, *more), rest = self.head, (*self.others, *self.never)
+        return () if more or rest or any(gap for _, gap in way) else tuple(slot for slot, _ in way)
+
+    @property
+    def single(self) -> int | None:
+        """The list of a phrase that is no more than one word, or words that follow each other."""
+        return self.row[0] if len(self.row) == 1 else None
+
 
 class Spelling:
     """Words in the one way in which phrases are looked for: small letters, no accents, known spellings."""
 
-    def __init__(self, ways: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, ways: Mapping[str, Words]) -> None:
         """For each word, or words, the other ways to write it."""
-        self._one = {
-            _fold(way): tuple(_fold(w).split()) for w, also in ways.items() for way in also
-        }
-        self._kept: dict[str, tuple[str, ...]] = {}
+        self._one = {fold(way): tuple(fold(w).split()) for w, also in ways.items() for way in also}
+        self._kept = Remembered(self._written)
 
     def words(self, text: str) -> list[str]:
         """The words of a text, with its stops and pauses; links and handles are not said."""
-        said = text[:LONGEST]
-        if "@" in said or "://" in said or "＠" in said:
-            said = NOT_SAID.sub(" ", said)
-        kept, words = self._kept, list[str]()
-        for token in _TOKEN.findall(_fold(said)):
-            words += kept.get(token) or self._written(token)
-        return words
+        return list(chain.from_iterable(map(self._kept.__getitem__, pieces(text))))
 
     def term(self, word: str) -> str:
         """A word, or words, of a phrase in that way; a `*` stays."""
         return " ".join(w for way in word.split() for w in self._one.get(way, (way,)))
 
-    def _written(self, token: str) -> tuple[str, ...]:
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        self._kept[token] = written = self._word(token) if token[0].isalnum() else _sign(token)
-        return written
+    def _written(self, piece: str) -> Words:
+        both = (self._word(token) if token[0].isalnum() else _sign(token) for token in cut(piece))
+        return tuple(chain.from_iterable(both))
 
-    def _word(self, token: str) -> tuple[str, ...]:
+    def _word(self, token: str) -> Words:
         word = STRETCHED.sub(lambda m: m[1], token)
         both = ("k", word[1:]) if _K.match(word) else (word,)
         return tuple(w for way in both for w in self._one.get(way, (way,)))
 
 
-def _sign(mark: str) -> tuple[str, ...]:
+def _sign(mark: str) -> Words:
     first = mark[0]
     if first == "?":
         return "?", "."
     if first in _STOPS:
         return (".",)
-    if first in _LAUGHS:
+    if first in LAUGHS:
         return ("haha",)
     return (",",) if first.isspace() or first < _PICTURES else ("smiley",)
-
-
-def _fold(text: str) -> str:
-    small = text.casefold()
-    return small if small.isascii() else _MARKS.sub("", unicodedata.normalize("NFKD", small))
 
 
 class Reader(NamedTuple):
     """What a phrase is read with; `slot` gives a number for a list of words."""
 
-    lists: Mapping[str, tuple[str, ...]]
+    lists: Mapping[str, Words]
     spelling: Spelling
-    slot: Callable[[tuple[str, ...]], int]
+    slot: Callable[[Words], int]
 
 
 def read_phrase(text: str, reader: Reader) -> Phrase:
@@ -147,7 +138,7 @@ def read_phrase(text: str, reader: Reader) -> Phrase:
 
 
 def _split(text: str) -> list[str]:
-    return _HYPHEN.sub("_", _fold(text).replace("'", " ").replace("’", " ")).split()
+    return _HYPHEN.sub("_", fold(text).replace("'", " ").replace("’", " ")).split()
 
 
 def _part(parts: list[str], text: str, reader: Reader) -> Part:
@@ -166,7 +157,7 @@ def _part(parts: list[str], text: str, reader: Reader) -> Part:
     return tuple(way for way, _ in ways)
 
 
-def _words(part: str, text: str, reader: Reader) -> tuple[str, ...]:
+def _words(part: str, text: str, reader: Reader) -> Words:
     words: list[str] = []
     for item in (part if part == "?" else part.removesuffix("?")).split("/"):
         found = _ITEM.fullmatch(item)
@@ -179,9 +170,7 @@ def _words(part: str, text: str, reader: Reader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reader.spelling.term(word) for word in words))
 
 
-def _listed(
-    name: str, text: str, lists: Mapping[str, tuple[str, ...]], depth: int = 0
-) -> list[str]:
+def _listed(name: str, text: str, lists: Mapping[str, Words], depth: int = 0) -> list[str]:
     if name not in lists:
         raise PhraseError(f"the phrase `{text}` names the word list `{name}`, which does not exist")
     if depth > _NESTED:

@@ -1,5 +1,6 @@
 """What stands in `emergency.toml`, or in the table `emergency` of a policy, and whether it can be used. Pure."""
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -74,6 +75,12 @@ class EmergencyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: tuple[Group, ...] = ()
     calm: tuple[Calm, ...] = ()
     marks: Marks = Marks()
+
+
+def asked(file: EmergencyFile, told: Iterable[Sign | Group]) -> int:
+    """The points that are danger where these are told."""
+    only_context = all(isinstance(one, Sign) and one.context for one in told)
+    return max(file.context if only_context else 0, file.enough)
 
 
 def check(file: EmergencyFile) -> None:

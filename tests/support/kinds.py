@@ -4,11 +4,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from services.router.kind import features, form
-from services.router.plain import plain
+from services.router.kind import alone, form, stems, words
 from toog.contracts.verdicts import MESSAGE_KINDS
 
 TREE = Path(__file__).parents[2]
@@ -39,6 +39,13 @@ def rows(name: str) -> list[Row]:
     return [(label, language, text) for label, language, text in (x.split("\t") for x in lines)]
 
 
+def features(text: str) -> set[str]:
+    """What is counted of a text, as it stands in the file: words, `two words`, stems (`abcd*`)."""
+    said = words(text)
+    found = alone(text, said)
+    return found.union(map(" ".join, pairwise(said)), *map(stems, found))
+
+
 def counted(lines: Iterable[Row], silent: Silent) -> str:
     """The file of counts."""
     lines = list(lines)
@@ -55,12 +62,12 @@ def counted(lines: Iterable[Row], silent: Silent) -> str:
 
 
 def read_silent() -> Silent:
-    """What stands in `silent.txt`, as `plain` writes it."""
+    """What stands in `silent.txt`, as `kind.words` writes it."""
     said = (SAMPLES / "silent.txt").read_text(encoding="utf-8").splitlines()
-    words = [word for line in said if not line.startswith("#") for word in line.split()]
+    silent = [word for line in said if not line.startswith("#") for word in line.split()]
     return Silent(
-        frozenset(word for word in words if not word.endswith("*")),
-        tuple(sorted({word.removesuffix("*") for word in words if word.endswith("*")})),
+        frozenset(word for word in silent if not word.endswith("*")),
+        tuple(sorted({word.removesuffix("*") for word in silent if word.endswith("*")})),
     )
 
 
@@ -68,8 +75,8 @@ def _names(lines: Iterable[Row]) -> frozenset[str]:
     """Words that mostly have a capital within a sentence: people, streets, firms."""
     capital, all_of = Counter[str](), Counter[str]()
     for *_, text in lines:
-        capital.update(plain(" ".join(_CAPITAL.findall(text))).split())
-        all_of.update(plain(text).split())
+        capital.update(words(" ".join(_CAPITAL.findall(text))))
+        all_of.update(words(text))
     return frozenset(word for word, times in capital.items() if times * 2 > all_of[word])
 
 
@@ -80,19 +87,19 @@ def _often(feature: str, of: Mapping[str, int]) -> bool:
 def _hushed(feature: str, silent: Silent) -> bool:
     if form(feature):
         return False
-    if not any(sign.isalnum() for sign in feature):
-        return feature in silent.words or unicodedata.category(feature[-1]) != "So"
-    *words, last = feature.removeprefix("^").split()
+    *before, last = feature.removeprefix("^").split()
     if last.endswith("*"):
         stem = last.removesuffix("*")
-        return any(x.startswith(stem) for x in (*silent.words, *silent.stems)) or _silent(
-            stem, silent
+        return _silent(stem, silent) or any(
+            x.startswith(stem) for x in (*silent.words, *silent.stems)
         )
-    return any(_silent(word, silent) for word in (*words, last))
+    return any(_silent(word, silent) for word in (*before, last))
 
 
 def _silent(word: str, silent: Silent) -> bool:
-    return word in silent.words or word.startswith(silent.stems)
+    if word in silent.words or word.startswith(silent.stems):
+        return True
+    return not (word[0].isalnum() or form(word) or unicodedata.category(word) == "So")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from aiokafka.structs import ConsumerRecord
 from prometheus_client import CollectorRegistry
 from support.pages import lines_of
 
-from services.router.about import about, mood
+from services.router.about import about, get_ready, mood
 from services.router.handlers import Judge
+from services.router.language import _model
 from services.router.policy import read_policy
 from services.router.rules import Facts, judge
 from services.router.telemetry import RouterMetrics
@@ -119,3 +120,10 @@ def test_what_no_citizen_said_has_no_mood(given: dict[str, Any]) -> None:
     for n in range(50):
         one = facts(id=f"x:1:post:{n}", **given)
         assert mood(one, judge(one, "own", POLICY, US)) is None
+
+
+def test_no_message_waits_for_the_language_model() -> None:
+    _model.cache_clear()
+    get_ready(POLICY)
+
+    assert _model.cache_info().currsize == 1

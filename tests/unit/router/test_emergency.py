@@ -9,9 +9,9 @@ import pytest
 
 from services.router.emergency import Danger, look
 from services.router.phrases import Spelling
-from services.router.plain import LONGEST
 from services.router.policy import Policy, PolicyError, read_policy, shipped_policy
 from services.router.signs import GUARDS
+from services.router.tokens import LONGEST
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "emergency" / "ours.tsv"
 POLICY = read_policy(shipped_policy())

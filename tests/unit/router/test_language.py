@@ -51,6 +51,40 @@ def test_handles_capitals_lines_and_length_change_nothing(language: str, text: s
 
 
 @pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("nl", "dat is van het weer"),
+        ("fr", "votre vélo est où"),
+        ("en", "the boss of all that 😂"),
+    ],
+)
+def test_two_small_words_of_one_language_need_no_model(
+    language: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.router.language._model", None)
+
+    assert language_of(text) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("es", "¿Cuándo van a abrir la calle? Mi vecino me ha dicho que no se sabe nada"),
+        ("it", "Ma quando riaprite la strada? Non si capisce niente qui"),
+        ("pt", "Mais uma vez ninguém atende o telefone, que vergonha"),
+        ("pt", "Se for do jeito que está, não vai dar certo, mas obrigado por tudo"),
+        ("ro", "Cine are cheile de la poarta, am pierdut tot ce aveam la mine"),
+        ("pl", "Co by się stało, gdyby nie wy, dziękuję do końca życia"),
+        ("tr", "Her gün at arabası ve it sesi, son iki gün et bile yok"),
+        ("de", "Die Polizei war in Not und hat sehr gut reagiert, danke dafür"),
+        ("de", "Die fahren hier so schnell, was soll das"),
+    ],
+)
+def test_small_words_that_others_write_too_settle_nothing(language: str, text: str) -> None:
+    assert language_of(text) in {language, None}
+
+
+@pytest.mark.parametrize(
     "piece", ["a", "a ", "é\u0301", "\ud800", "\x00", "@a", "https://", "لا", "h"]
 )
 def test_large_and_hostile_text_costs_no_more(piece: str) -> None:

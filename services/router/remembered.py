@@ -1,0 +1,28 @@
+"""What was found of single words, so that common ones are looked at once. Pure."""
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+Word = TypeVar("Word")
+Known = TypeVar("Known")
+
+KEPT: Final = 20_000
+"""Words that are remembered together; then all are forgotten and the common ones soon known again."""
+LONGEST_KEPT: Final = 40
+"""Letters; what is longer is rarely written twice."""
+
+
+class Remembered(dict[Word, Known], Generic[Word, Known]):
+    """What `find` tells of each word that was asked, `remembered[word]`; of a bounded number."""
+
+    def __init__(self, find: Callable[[Word], Known]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, word: Word) -> Known:
+        known = self._find(word)
+        if not isinstance(word, str) or len(word) <= LONGEST_KEPT:
+            if len(self) >= KEPT:
+                self.clear()
+            self[word] = known
+        return known
