@@ -27,6 +27,8 @@ PIECE: Final = 500
 
 Send = Callable[[Iterable[Outgoing]], Awaitable[None]]
 
+Heard = tuple["ConsumerRecord[bytes, bytes]", Facts]
+
 decode: Final = msgspec.json.Decoder(Facts).decode
 """The facts of an event's bytes. Raises ValueError where it is none."""
 
@@ -53,30 +55,34 @@ class Judge:
     async def __call__(
         self, records: Sequence["ConsumerRecord[bytes, bytes]"]
     ) -> Iterable[Rejected]:
-        """Sends every verdict of the batch, confirmed; what cannot be decoded is rejected."""
+        """Sends every verdict of the batch, confirmed; what cannot be decoded is rejected.
+
+        A piece is decoded, then judged, then written: the same lists and code at work for many
+        records in a row stay in the processor's cache.
+        """
         out: list[Outgoing] = []
         rejected: list[Rejected] = []
-        verdicts: list[Verdict] = []
+        verdicts: Counter[Verdict] = Counter()
         for begin in range(0, len(records), PIECE):
-            dropped: defaultdict[int, list[Line]] = defaultdict(list)
-            for record in records[begin : begin + PIECE]:
-                try:
-                    facts = decode(record.value or b"")
-                except ValueError as error:
-                    rejected.append(Rejected(record, error))
-                    continue
-                verdict = self.verdict(facts)
-                verdicts.append(verdict)
-                if verdict.outcome == "dropped":
-                    line = self.line(facts, verdict, record.offset, record.timestamp)
-                    dropped[record.partition].append(line)
-                else:
-                    out.append(self.to_desk(record, facts, verdict))
-            out += self.pages(dropped)
+            heard, unread = _heard(records[begin : begin + PIECE])
+            judged = [self.verdict(facts) for _, facts in heard]
+            out += self._written(heard, judged)
+            rejected += unread
+            verdicts.update(judged)
             await asyncio.sleep(0)
         await self._send(out)
-        self._metrics.judged(Counter(verdicts))
+        self._metrics.judged(verdicts)
         return rejected
+
+    def _written(self, heard: Sequence[Heard], judged: Sequence[Verdict]) -> Iterator[Outgoing]:
+        dropped: defaultdict[int, list[Line]] = defaultdict(list)
+        for (record, facts), verdict in zip(heard, judged, strict=True):
+            if verdict.outcome == "dropped":
+                line = self.line(facts, verdict, record.offset, record.timestamp)
+                dropped[record.partition].append(line)
+            else:
+                yield self.to_desk(record, facts, verdict)
+        yield from self.pages(dropped)
 
     def verdict(self, facts: Facts) -> Verdict:
         """Whether the desk gets it, and why."""
@@ -143,3 +149,16 @@ class Judge:
             ),
             timestamp_ms=last_ms,  # who looks for lines since a time finds the page of the first one
         )
+
+
+def _heard(
+    records: Iterable["ConsumerRecord[bytes, bytes]"],
+) -> tuple[list[Heard], list[Rejected]]:
+    heard: list[Heard] = []
+    rejected: list[Rejected] = []
+    for record in records:
+        try:
+            heard.append((record, decode(record.value or b"")))
+        except ValueError as error:
+            rejected.append(Rejected(record, error))
+    return heard, rejected
