@@ -4,7 +4,7 @@ from services.router.kind import kind_of
 from services.router.language import language_of
 from services.router.policy import Policy
 from services.router.rules import Facts
-from services.router.sentiment import sampled, sentiment
+from services.router.sentiment import sentiment
 from toog.contracts.verdicts import About, Verdict
 
 MUTE = frozenset({"signal", "own_post"})
@@ -24,8 +24,8 @@ def about(facts: Facts, policy: Policy) -> About:
 
 
 def mood(facts: Facts, verdict: Verdict) -> float | None:
-    """The sentiment of every tenth dropped message, by its id; None for the others."""
-    if verdict.reason in MUTE or not sampled(facts.id):
+    """The sentiment of a dropped message of the sample; None of what tells no mood."""
+    if verdict.reason in MUTE:
         return None
     return round(sentiment(facts.text, facts.language), 2)
 

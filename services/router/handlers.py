@@ -12,6 +12,7 @@ from aiokafka.structs import ConsumerRecord
 from services.router.about import about, mood
 from services.router.policy import Policy
 from services.router.rules import Door, Facts, Verdicts
+from services.router.sentiment import sampled
 from services.router.telemetry import RouterMetrics
 from toog.contracts import ledger, wire
 from toog.contracts.ids import digest
@@ -115,16 +116,17 @@ class Judge:
 
     def line(self, facts: Facts, verdict: Verdict, offset: int, received_ms: int) -> Line:
         """The line of the ledger on a dropped event that stands at this offset."""
+        event_id = facts.id.encode()
         return Line(
             offset,
-            digest(facts.id),
+            digest(event_id),
             verdict.reason,  # type: ignore[arg-type]  # what is dropped has a reason to be dropped
             facts.platform,
             facts.occurred_at,
             received_ms,
             facts.surface,
             facts.hashtags,
-            mood(facts, verdict),
+            mood(facts, verdict) if sampled(event_id) else None,
         )
 
     def pages(self, dropped: Mapping[int, Sequence[Line]]) -> Iterator[Outgoing]:

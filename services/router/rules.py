@@ -276,8 +276,9 @@ class Verdicts:
         return found.verdict
 
     def _to_nobody(self, facts: Facts) -> bool:
-        followed = self._policy.follows(facts.platform, facts.account, facts.conversation, None)
-        return not followed and not self._accounts.ours(facts.platform, facts.root_author)
+        if (facts.platform, facts.root_author) in self._accounts.ids:
+            return False
+        return not self._policy.follows(facts.platform, facts.account, facts.conversation, None)
 
 
 def _names_nobody(facts: Facts) -> bool:

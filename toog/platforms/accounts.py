@@ -46,6 +46,7 @@ class Accounts:
     def __init__(self, accounts: Iterable[Account]) -> None:
         self.all = tuple(accounts)
         self._by_id = {(a.platform, a.id): a for a in self.all}
+        self.ids = frozenset(self._by_id)
         self._by_handle = {
             (a.platform, handle.casefold()): a
             for a in self.all
