@@ -94,5 +94,5 @@ class Intake:
         for place in places:
             key = (self._names[place.topic], place.partition)
             known = stored.get(key, 0)
-            found[place] = max(starts[key], min(known, committed.get(key, known)))
+            found[place] = max(starts[key], min(known, committed.get(key, 0)))
         return found

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, get_args
+from typing import Annotated, Final, NamedTuple, get_args
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -14,7 +14,7 @@ from services.metrics.load import minute_of
 from services.metrics.mood import Said
 from toog.contracts import about, activity, dead, wire
 from toog.contracts.activity import Activity
-from toog.contracts.ledger import Milliseconds
+from toog.contracts.ledger import LINES, Milliseconds
 from toog.contracts.topics import (
     ACTIVITY,
     DEAD,
@@ -66,7 +66,7 @@ class _Line(msgspec.Struct, gc=False):
 class _Page(msgspec.Struct):
     topic: str
     partition: int
-    lines: tuple[_Line, ...]
+    lines: Annotated[tuple[_Line, ...], msgspec.Meta(max_length=LINES)]
 
 
 _pages: Final = msgspec.json.Decoder(_Page)

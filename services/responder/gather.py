@@ -11,6 +11,7 @@ from services.responder.draw import Drawn, Sample, pages, pieces
 from toog.contracts import events
 from toog.contracts.topics import DROPPED
 from toog.contracts.verdicts import DroppedReason
+from toog.kit.errors import DATA_ERRORS
 from toog.kit.revive import UnfitError, coordinates, message_of, unfit
 from toog.kit.stream.read import Look, Span
 
@@ -116,7 +117,7 @@ async def _passed(looking: Look, spans: Sequence[Span], sample: Sample) -> int:
         async with contextlib.aclosing(looking.scan(piece, bite=BITE)) as bites:
             async for bite in bites:
                 for _, record in bite:
-                    with contextlib.suppress(ValueError):  # metrics sets it aside, once
+                    with contextlib.suppress(*DATA_ERRORS):  # metrics sets it aside, once
                         sample.offer(record.value or b"")
                         passed += 1
                 if time.monotonic() > until:

@@ -142,7 +142,8 @@ class Review(Answer):
         description="how much of what the ledger holds of this time was looked at; 1: all of it"
     )
     clipped: bool = Field(
-        description="not all was seen: the time begins before the ledger, or lines were left out"
+        description="not all was seen: the time begins before the ledger, or lines were left out; what was"
+        " written more than five minutes late, as after an outage, is not looked for"
     )
     dropped: dict[DroppedReason, int] = Field(description="the lines looked at, by reason")
     events: list[DroppedEvent]

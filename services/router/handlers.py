@@ -16,7 +16,7 @@ from services.router.sentiment import sampled
 from services.router.telemetry import RouterMetrics
 from toog.contracts import ledger, wire
 from toog.contracts.ids import digest
-from toog.contracts.ledger import LINES, Line, Page
+from toog.contracts.ledger import LINES, PAGE_BYTES, Line, Page
 from toog.contracts.topics import DESK, DROPPED, Topic, record_of
 from toog.contracts.verdicts import Verdict
 from toog.kit.stream.consume import Rejected
@@ -133,24 +133,35 @@ class Judge:
         """The pages of the ledger that these lines, by partition of the intake, fill."""
         for partition, lines in dropped.items():
             for begin in range(0, len(lines), LINES):
-                yield self._page(partition, lines[begin : begin + LINES])
+                yield from self._bound(partition, lines[begin : begin + LINES])
 
-    def _page(self, partition: int, lines: Sequence[Line]) -> Outgoing:
+    def _bound(self, partition: int, lines: Sequence[Line]) -> Iterator[Outgoing]:
+        """One page, or more where it would be too large: hashtags have no bound of their own."""
         page = Page(self._topic, partition, self._policy.rules, lines)
-        place = f"{self._topic}:{partition}"
-        last_ms = max([line.received_ms for line in lines])
-        return Outgoing(
-            topic=DROPPED,
-            key=place.encode(),
-            value=ledger.encode(page),
-            headers=wire.cloud_event(
-                f"{place}:{lines[0].offset}-{lines[-1].offset}",
-                "/router",
-                ledger.PAGE_TYPE,
-                datetime.fromtimestamp(last_ms / 1000, UTC),
-            ),
-            timestamp_ms=last_ms,  # who looks for lines since a time finds the page of the first one
-        )
+        value = ledger.encode(page)
+        if len(value) > PAGE_BYTES and len(lines) > 1:
+            yield from self._bound(partition, lines[: len(lines) // 2])
+            yield from self._bound(partition, lines[len(lines) // 2 :])
+        else:
+            yield _record(page, value)
+
+
+def _record(page: Page, value: bytes) -> Outgoing:
+    """Under the latest receipt on it: who looks since a time finds the page of its first line."""
+    place = f"{page.topic}:{page.partition}"
+    last_ms = max([line.received_ms for line in page.lines])
+    return Outgoing(
+        topic=DROPPED,
+        key=place.encode(),
+        value=value,
+        headers=wire.cloud_event(
+            f"{place}:{page.lines[0].offset}-{page.lines[-1].offset}",
+            "/router",
+            ledger.PAGE_TYPE,
+            datetime.fromtimestamp(last_ms / 1000, UTC),
+        ),
+        timestamp_ms=last_ms,
+    )
 
 
 def _heard(

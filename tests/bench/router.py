@@ -20,7 +20,9 @@ from toog.local.project import say
 SCALE: Final = float(os.environ.get("BENCH_SCALE", "1"))
 """A part of the whole (0.1, say), to try the benchmark itself; figures are those of 1."""
 
-ROUNDS: Final = 3
+ROUNDS: Final = 5
+"""Of the arms; what disturbs a machine lasts seconds, and each arm should have met a quiet one."""
+FLAT_ROUNDS: Final = 3
 ARMS: Final[Mapping[str, float]] = {
     "limit": 200_000,
     "ours": 200_000,
@@ -82,8 +84,8 @@ async def _flat(stage: Stage) -> dict[tuple[int, int], Measured]:
         for of, count in counts.items():
             filled = stage.filled(prefixes[of], warm + count, of[0], stage.room)
             await stack.enter_async_context(filled)
-        for number in range(ROUNDS):
-            say(f"Flatness, round {number + 1} of {ROUNDS} …")
+        for number in range(FLAT_ROUNDS):
+            say(f"Flatness, round {number + 1} of {FLAT_ROUNDS} …")
             for of, count in counts.items():
                 measured = await stage.play(
                     "ours", prefixes[of], warm=warm, count=count, within_s=WITHIN_S

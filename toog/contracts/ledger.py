@@ -10,7 +10,10 @@ from toog.contracts.verdicts import DroppedReason
 
 PAGE_TYPE: Final = "social.dropped.v2"
 LINES: Final = 100
-"""The most lines of one page: who reads so many pages knows what they can hold."""
+"""The most lines of one page."""
+PAGE_BYTES: Final = 64 * 1024
+"""The router makes no larger page of several lines (ordinary full ones have 20 kB): who reads so
+many pages knows what they can hold. A line alone is smaller than its event, so it always fits."""
 
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=253_402_300_800_000)]
 """Since 1970, up to the year 10000: what can be printed as a time."""
@@ -44,7 +47,7 @@ class Page(msgspec.Struct, frozen=True):
     topic: str
     partition: int
     rules: str
-    lines: Sequence[Line]
+    lines: Annotated[Sequence[Line], msgspec.Meta(max_length=LINES)]
 
 
 _encoder = msgspec.json.Encoder()

@@ -12,6 +12,7 @@ from services.metrics.desk import committed_or_start
 from services.metrics.load import CONFLICT, Total, TotalKey
 from services.metrics.records import READERS
 from toog.contracts.topics import Topic
+from toog.kit.errors import DATA_ERRORS
 
 
 class Part(NamedTuple):
@@ -76,7 +77,7 @@ class Ledger:
     def _read(self, topic: Topic, record: "ConsumerRecord[bytes, bytes]") -> Sequence[Judged]:
         try:
             return READERS[topic.name](record).verdicts
-        except ValueError:
+        except DATA_ERRORS:
             self.unreadable += 1
             return ()
 

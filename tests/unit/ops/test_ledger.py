@@ -78,6 +78,7 @@ def test_each_line_of_a_page_counts_for_its_own_record() -> None:
             page(*((offset, "hashtag_only", None) for offset in range(8, 13))),
             page((12, "hashtag_only", None), (13, "repost", None), (30, "repost", None)),
             written(DROPPED, b'{"topic":"social.events.v1"}'),
+            written(DROPPED, b'{"topic":"social.events.v1","odd":' + b"[" * 4000),
         ]
     )
     ledger = Ledger([part(10, 20, 15)])
@@ -85,4 +86,4 @@ def test_each_line_of_a_page_counts_for_its_own_record() -> None:
     drawn = ledger.drawn().balance
 
     assert (drawn.dropped["hashtag_only"], drawn.dropped["repost"]) == (3, 1)
-    assert (drawn.received, drawn.balance, drawn.conflicts, ledger.unreadable) == (10, 1, 0, 1)
+    assert (drawn.received, drawn.balance, drawn.conflicts, ledger.unreadable) == (10, 1, 0, 2)

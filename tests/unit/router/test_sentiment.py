@@ -135,10 +135,8 @@ def test_naming_who_somebody_is_moves_nothing(language: str | None) -> None:
 def test_every_tenth_event_is_in_the_sample_by_its_id() -> None:
     share = sum(sampled(b"x:%d" % number) for number in range(10_000)) / 10_000
 
-    assert sampled("x:1") is sampled("x:1")
     assert 0.09 < share < 0.11
-    assert [n for n in range(40) if sampled(f"mastodon:{n}")] == SAMPLED
-    assert sampled("\ud800") in {True, False}
+    assert [n for n in range(40) if sampled(b"mastodon:%d" % n)] == SAMPLED
 
 
 def test_the_lists_say_whose_they_are_and_hold_words_once() -> None:

@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+import pytest
 from prometheus_client import CollectorRegistry
 
 from services.router.handlers import Judge
 from services.router.policy import read_policy
 from services.router.telemetry import RouterMetrics
 from toog.contracts import ledger, wire
-from toog.contracts.ledger import LINES, Line
+from toog.contracts.ledger import LINES, PAGE_BYTES, Line, Page
 from toog.contracts.topics import DROPPED, ROOM
 from toog.kit.stream.produce import Outgoing
 from toog.platforms.accounts import Accounts
@@ -60,3 +62,25 @@ def test_a_page_that_is_full_is_followed_by_another_in_order() -> None:
 
     assert [len(page.lines) for page in found] == [LINES, LINES, 1]
     assert [one.offset for page in found for one in page.lines] == list(range(2 * LINES + 1))
+
+
+def test_a_page_of_nothing_but_hashtags_is_split_until_it_fits_and_a_line_alone_always_does() -> (
+    None
+):
+    tags = tuple(f"feest{n:05}" for n in range(500))
+    huge = msgspec.structs.replace(line(8), hashtags=tuple(f"politie{n:06}" for n in range(9_000)))
+    lines = [msgspec.structs.replace(line(n), hashtags=tags) for n in range(8)] + [huge, line(9)]
+    found = pages((0, lines))
+
+    sizes = [(len(page.value), ledger.decode(page.value).lines) for page in found]
+    assert [one for _, some in sizes for one in some] == lines
+    assert all(size <= PAGE_BYTES for size, some in sizes if len(some) > 1)
+    assert max(sizes)[0] > PAGE_BYTES
+    assert len(found) > 2
+
+
+def test_a_page_of_more_lines_than_the_contract_allows_is_no_page() -> None:
+    page = Page(ROOM.name, 0, "1", [line(n) for n in range(LINES + 1)])
+
+    with pytest.raises(msgspec.ValidationError, match="length"):
+        ledger.decode(ledger.encode(page))
