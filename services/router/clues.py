@@ -161,9 +161,12 @@ def _ways(phrase: Phrase, lists: Sequence[Words]) -> Iterator[tuple[Clue, ...]]:
 
 
 def _sure(phrase: Phrase, clues: tuple[Clue, ...], lists: Sequence[Words]) -> bool:
-    """Whether it stands where its clues do: two words, one right after the other."""
+    """Whether it stands where its clues do: a word, or two, one right after the other.
+
+    Of three words that are the same both clues are one.
+    """
     if phrase.single is not None:
-        return len(clues) == 1
+        return len(clues) == 1 and clues[0].then != clues[0].words
     return len(phrase.row) == 2 and not any(
         " " in term for slot in phrase.row for term in lists[slot]
     )

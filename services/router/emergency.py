@@ -227,7 +227,7 @@ def _heaviest(signs: list[Sign], read: list[Reading[Sign | Group]]) -> Sign | Gr
     heaviest = [sign for sign in signs if sign.points == most]
     if len(heaviest) == 1:
         return heaviest[0]
-    return next(tag for one in read for tag, _ in one.hits(heaviest))
+    return next((tag for one in read for tag, _ in one.hits(heaviest)), heaviest[0])
 
 
 def _free(groups: dict[Group, list[Hit]], said: _Text) -> tuple[Group | None, set[Guard]]:

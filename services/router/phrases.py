@@ -165,9 +165,22 @@ def _words(part: str, text: str, reader: Reader) -> Words:
             raise PhraseError(f"the phrase `{text}` cannot be read at `{part}`")
         name = found["list"]
         words += [item.replace("_", " ")] if name is None else _listed(name, text, reader.lists)
-    if short := next((w for w in words if "*" in w and len(w) <= _SHORTEST), None):
-        raise PhraseError(f"the phrase `{text}`: `{short}` needs two letters beside its `*`")
-    return tuple(dict.fromkeys(reader.spelling.term(word) for word in words))
+    terms = tuple(dict.fromkeys(reader.spelling.term(word) for word in words))
+    if wrong := next(filter(None, map(_wrong, terms)), None):
+        raise PhraseError(f"the phrase `{text}`: {wrong}")
+    return terms
+
+
+def _wrong(term: str) -> str | None:
+    """Why a word, or words, can stand in no sentence; what is let through is looked for as it is."""
+    if not term:
+        return "one of its words is spelled as nothing"
+    first, *rest = term.split()
+    if "*" in first and len(first) <= _SHORTEST:
+        return f"`{first}` needs two letters beside its `*`"
+    if any("*" in word for word in rest):
+        return f"of `{term}` only the first word may have a `*`"
+    return f"`{term}` has a stop, where a sentence ends" if "." in (first, *rest) else None
 
 
 def _listed(name: str, text: str, lists: Mapping[str, Words], depth: int = 0) -> list[str]:

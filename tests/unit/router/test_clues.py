@@ -11,7 +11,7 @@ import pytest
 from services.router.clues import Could
 from services.router.emergency import look
 from services.router.phrasebook import Phrasebook
-from services.router.phrases import WINDOW, Spelling
+from services.router.phrases import WINDOW, PhraseError, Spelling
 from services.router.policy import read_policy, shipped_policy
 from services.router.reading import Reading, sentences
 
@@ -108,6 +108,23 @@ def test_nothing_stands_in_our_lines_that_could_not() -> None:
             standing = {tag for tag, _ in Reading(words, book, every).hits(book.tags)}
 
             assert {tag for tag in could.tags if reading.told(tag)} == standing
+
+
+def test_what_is_told_for_sure_stands_there() -> None:
+    chance = random.Random(7)
+    words, patterns = ("aan", "aar", "bij", ".", ",", "?"), ("aan", "aar", "aa*", "*ij", "bij", "?")
+    for _ in range(300):
+        terms = ["_".join(chance.choices(patterns, k=chance.randint(1, 4))) for _ in range(3)]
+        texts = [" ".join(chance.choices(terms, k=chance.randint(1, 2))) for _ in range(3)]
+        try:
+            book = Phrasebook(enumerate(texts), {}, Spelling({}))
+        except PhraseError:
+            continue
+        for text in (chance.choices(words, k=chance.randint(1, 70)) for _ in range(20)):
+            every = Could((), book.tags, frozenset(range(3)))
+            standing = {tag for tag, _ in Reading(text, book, every).hits(book.tags)}
+
+            assert set(book.could(text).told) <= standing <= set(book.could(text).tags)
 
 
 def said(phrase: str, words: dict[str, tuple[str, ...]]) -> str:

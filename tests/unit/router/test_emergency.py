@@ -139,6 +139,9 @@ GROUP = '[[emergency.group]]\nname = "g"\nphrases = '
         (GROUP + '["met {mes}"]', "word list `mes`, which does not exist"),
         (GROUP + '["met {w}"]\n[emergency.words]\nw = []', "word list `w` is empty"),
         (GROUP + '["a*"]', "`a\\*` needs two letters beside"),
+        (GROUP + '["grote_mes*"]', r"of `grote mes\*` only the first word may have a `\*`"),
+        (GROUP + '["mes"]\n[emergency.spelling]\n"" = ["mes"]', "spelled as nothing"),
+        (GROUP + '["{w}"]\n[emergency.words]\nw = ["weg ."]', r"`weg \.` has a stop"),
         (GROUP + '["weg + "]', "must begin and end with a word"),
         (GROUP + '["{a}"]\n[emergency.words]\na = ["{a}"]', "word list `a` names itself"),
         (GROUP + "[]", "`g` has no phrases"),
@@ -203,6 +206,22 @@ def test_points_add_up_and_calm_signs_take_them() -> None:
     assert seen("nu beneden", policy) == Danger(False)
     assert seen("glas beneden op het feest", policy) == Danger(False, "heard", ("general",))
     assert seen("glas nu beneden op het feest", policy).found
+
+
+def test_danger_has_a_name_even_where_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    sign = '[[emergency.sign]]\nname = "{0}"\npoints = 2\nwords = ["{0}"]\n'
+    policy = read_policy("[emergency]\nenough = 4\n" + sign.format("glas") + sign.format("dak"))
+    monkeypatch.setattr("services.router.reading.Reading.hits", lambda *_: iter(()))
+
+    assert seen("glas dak", policy) == Danger(True, "glas")
+
+
+def test_a_word_three_times_is_more_than_twice() -> None:
+    sign = '[[emergency.sign]]\nname = "{}"\npoints = 3\nwords = ["{}"]\n'
+    policy = read_policy(sign.format("s", "help_help_help") + sign.format("t", "nu_nu_nu"))
+
+    assert seen("help help nu nu", policy) == Danger(False)
+    assert seen("help help help", policy) == Danger(True, "s")
 
 
 def test_a_policy_without_phrases_of_its_own_has_the_shipped_ones() -> None:
