@@ -51,7 +51,8 @@ def kind_of(text: str) -> MessageKind:
     """The kind of an addressed message; `other` where no word or picture of it is known."""
     said = words(text)
     told = sum(map(_TOLD.__getitem__, alone(text, said)), _NOTHING)
-    told += sum(filter(None, map(_weights().pairs.get, pairwise(said))))
+    pairs = _weights().pairs
+    told += sum(map(pairs.__getitem__, set(filter(pairs.__contains__, pairwise(said)))))
     *sums, known = _LANES.unpack(told.to_bytes(_LANES.size, "little"))
     return MESSAGE_KINDS[sums.index(max(sums))] if known > _ZERO else "other"
 

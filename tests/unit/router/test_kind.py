@@ -53,6 +53,8 @@ def test_it_agrees_with_a_reader(name: str, right: float, recall: float) -> None
         ("other", "😂😂"),
         ("other", "???"),
         ("incident", "MIJN FIETS IS GESTOLEN!!!"),
+        ("incident", "mijn fiets is gestolen?????"),
+        ("compliment", "Bravo ???????"),
         ("incident", "kheb ne vent gezien in de straat met mijne gsm, gestolen"),
         ("question", "is die auto gestolen?"),
         ("compliment", "Bedankt om mijn gestolen fiets terug te vinden"),
