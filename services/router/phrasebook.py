@@ -187,10 +187,6 @@ def _needed(phrase: Phrase) -> frozenset[int]:
     )
 
 
-def _slots(sentence: Standing) -> set[int]:
-    return set[int]().union(*[lists for _, _, lists in sentence])
-
-
 def _hits(one: _Longer[Tag], words: Sequence[str], found: Found) -> list[Hit]:
     return in_a_row(one.row, found) if one.row else stands(one.phrase, words, found)
 

@@ -1,5 +1,6 @@
 """What was found of single words, so that common ones are looked at once. Pure."""
 
+import re
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
@@ -11,9 +12,14 @@ KEPT: Final = 20_000
 LONGEST_KEPT: Final = 40
 """Letters; what is longer is rarely written twice."""
 
+LARGEST_KEPT: Final = 8
+"""Words that one becomes; who writes without spaces, or in signs that stand for many letters, fills no memory."""
+_NUMBER: Final = re.compile(r"(?:\d\D*){4}|\d-|-\d")
+"""Could be of somebody's telephone, account or car: never kept."""
+
 
 class Remembered(dict[Word, Known], Generic[Word, Known]):
-    """What `find` tells of each word that was asked, `remembered[word]`; of a bounded number."""
+    """What `find` tells of each word that was asked, `remembered[word]`; of a bounded number and size."""
 
     def __init__(self, find: Callable[[Word], Known]) -> None:
         super().__init__()
@@ -21,8 +27,12 @@ class Remembered(dict[Word, Known], Generic[Word, Known]):
 
     def __missing__(self, word: Word) -> Known:
         known = self._find(word)
-        if not isinstance(word, str) or len(word) <= LONGEST_KEPT:
+        if _worth(word) and not (isinstance(known, tuple) and len(known) > LARGEST_KEPT):
             if len(self) >= KEPT:
                 self.clear()
             self[word] = known
         return known
+
+
+def _worth(word: object) -> bool:
+    return not isinstance(word, str) or (len(word) <= LONGEST_KEPT and not _NUMBER.search(word))

@@ -1,19 +1,18 @@
 """A text cut into tokens, in which its words are looked for: folded, links and handles not said. Pure.
 
-Most of what people write has been written before: what stands between two spaces is cut once and remembered.
+Most of what people write has been written before: what stands between two spaces can be cut once and
+remembered. So handles and links are taken out before.
 """
 
 import re
 import unicodedata
-from itertools import chain
 from typing import Final
-
-from services.router.remembered import Remembered
 
 LONGEST: Final = 65_536
 """Characters of a text that are looked at; no platform of ours takes a longer message."""
 
-NOT_SAID: Final = re.compile(r"https?://\S++|[@＠][\w.-]++(?:@[\w.-]++)?")
+_LINK: Final = re.compile(r"https?://\S++", re.IGNORECASE)
+_HANDLE: Final = re.compile(r"@[\w.-]++(?:@[\w.-]++)?")
 STRETCHED: Final = re.compile(r"([^\W\d])\1{2,}")
 """A letter written three times or more, as in `heeel`: one is meant."""
 LAUGHS: Final = "\U0001f602\U0001f923\U0001f639\U0001f606\U0001f605\U0001f480"
@@ -26,28 +25,28 @@ _TOKEN: Final = re.compile(
     rf"[^\W_]+|[.!;…]+|\?|[,:()\"“”«»|]|\s[-–—]+\s|[–—]|[{LAUGHS}]+|[{_SMILES}]+"
 )
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
+_GROWS: Final = 18
+"""Letters that one character stands for at most."""
 _MARKS: Final = re.compile("[\u0300-\u036f]+")
 
 
 def pieces(text: str) -> list[str]:
-    """What stands between spaces; the end of a paragraph is a stop."""
+    """What stands between spaces, no handles or links; the end of a paragraph is a stop."""
     said = text[:LONGEST]
+    if len(said) * _GROWS > LONGEST and not said.isascii():
+        said = unicodedata.normalize("NFKD", said)[:LONGEST]
+    if "://" in said:
+        said = _LINK.sub(" ", said)
+    if "＠" in said:
+        said = said.replace("＠", "@")
+    if "@" in said:
+        said = _HANDLE.sub(" ", said)
     return (_PARAGRAPH.sub(" . ", said) if "\n" in said else said).split()
 
 
 def cut(piece: str) -> tuple[str, ...]:
     """The words of a piece, as written but folded, and its marks: stops, each `?`, pauses, faces."""
-    if "@" in piece or "://" in piece or "＠" in piece:
-        piece = NOT_SAID.sub(" ", piece)
     return tuple(_TOKEN.findall(fold(f" {piece} ")))
-
-
-_CUT: Final = Remembered(cut)
-
-
-def tokens(text: str) -> tuple[str, ...]:
-    """The tokens of all its pieces."""
-    return tuple(chain.from_iterable(map(_CUT.__getitem__, pieces(text))))
 
 
 def fold(text: str) -> str:

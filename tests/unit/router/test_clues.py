@@ -112,10 +112,12 @@ def test_nothing_stands_in_our_lines_that_could_not() -> None:
 
 def test_what_is_told_for_sure_stands_there() -> None:
     chance = random.Random(7)
-    words, patterns = ("aan", "aar", "bij", ".", ",", "?"), ("aan", "aar", "aa*", "*ij", "bij", "?")
+    words, patterns = ("aan", "bij", ".", ",", "?"), ("aan", "aa*", "*ij", "bij", "?")
     for _ in range(300):
-        terms = ["_".join(chance.choices(patterns, k=chance.randint(1, 4))) for _ in range(3)]
-        texts = [" ".join(chance.choices(terms, k=chance.randint(1, 2))) for _ in range(3)]
+        terms = [
+            "_".join(chance.choices(patterns, k=chance.choice((1, 2, 3, 3)))) for _ in range(3)
+        ]
+        texts = [" ".join(chance.choices(terms, k=chance.choice((1, 1, 2)))) for _ in range(3)]
         try:
             book = Phrasebook(enumerate(texts), {}, Spelling({}))
         except PhraseError:

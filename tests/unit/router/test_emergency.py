@@ -247,6 +247,8 @@ EIGHT_MIB = 8 * 2**20
         "ik ik ik wil wil niet ",
         ". , ",
         "\u0301é😂",
+        "\ufdfa",
+        "\ufdfaa ",
         "@a.",
         "https://",
         "k",
