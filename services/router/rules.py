@@ -244,7 +244,7 @@ def explain(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Exp
 
 _SORT: Final = attrgetter(
     "kind", "platform", "surface", "own", "signal", "reported", "hashtags",
-    "mentions", "reply_prefix", "in_reply_to", "quotes",
+    "reply_prefix", "in_reply_to", "quotes",
 )  # fmt: skip
 _SORTS: Final = 10_000
 
@@ -252,8 +252,9 @@ _SORTS: Final = 10_000
 class Verdicts:
     """The verdicts at one door, each as `judge` gives it.
 
-    A post to nobody is judged once per sort: where it names, answers and quotes nobody, nothing
-    else of it is asked by the rules than what `_SORT` takes, the conversation and who began it.
+    A post to nobody is judged once per sort: where it names none of us, answers and quotes nobody,
+    nothing else of it is asked by the rules than what `_SORT` takes, the conversation and who began
+    it. (Of comments and answers the rules also ask for the words; of posts they do not.)
     """
 
     def __init__(self, door: Door, policy: Policy, accounts: Accounts) -> None:
@@ -269,7 +270,7 @@ class Verdicts:
             return known
         found = explain(facts, self._door, self._policy, self._accounts)
         by_sort = found.danger is None and found.row.outcome != "addressed"
-        if by_sort and _names_nobody(facts) and self._to_nobody(facts):
+        if by_sort and _stands_alone(facts) and self._to_nobody(facts):
             if len(self._known) >= _SORTS:
                 self._known.clear()
             self._known[_SORT(facts)] = found.verdict
@@ -278,12 +279,13 @@ class Verdicts:
     def _to_nobody(self, facts: Facts) -> bool:
         if (facts.platform, facts.root_author) in self._accounts.ids:
             return False
+        if facts.mentions and _place(facts.mentions, facts.platform, self._accounts) is not None:
+            return False
         return not self._policy.follows(facts.platform, facts.account, facts.conversation, None)
 
 
-def _names_nobody(facts: Facts) -> bool:
-    named = facts.mentions or facts.reply_prefix or facts.in_reply_to or facts.quotes
-    return facts.surface == "post" and not named
+def _stands_alone(facts: Facts) -> bool:
+    return facts.surface == "post" and not (facts.reply_prefix or facts.in_reply_to or facts.quotes)
 
 
 def _blocked(facts: Facts, policy: Policy) -> bool:

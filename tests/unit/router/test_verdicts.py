@@ -100,9 +100,12 @@ def test_a_post_to_nobody_is_judged_once_and_one_that_we_follow_is_not_taken_for
 
     first = verdicts.of(Facts(id="x:1:post:1", conversation="1", text="wat een avond", **post))
     other = verdicts.of(Facts(id="x:1:post:2", conversation="2", root_author="7", **post))
+    friend = verdicts.of(Facts(id="x:1:post:5", conversation="5", mentions=(FRIEND,), **post))
+    us = verdicts.of(Facts(id="x:1:post:6", conversation="6", mentions=(FRIEND, US), **post))
     followed = verdicts.of(Facts(id="x:1:post:3", conversation="appeal", **post))
     below_us = verdicts.of(Facts(id="x:1:post:4", conversation="4", root_author="1", **post))
 
-    assert (first.reason, other is first) == ("hashtag_only", True)
+    assert (first.reason, other is first, friend is first) == ("hashtag_only", True, True)
+    assert us.reason == "mention"
     assert followed.reason == "followed_conversation"
     assert below_us.reason == "bystander"
