@@ -1,6 +1,6 @@
 """The language of an addressed message whose platform tells none. Pure: the model is in the package.
 
-Two small words that only one of the desk's own three languages has settle it. Of the rest fastText's
+Two small words that only one of the desk's own three languages has settle it, in a short text. Of the rest fastText's
 small model (176 languages) judges; only the languages that this desk meets are compared, and the
 small words weigh in, because a citizen's message is short and Flemish is often taken for something
 else. Decision 0015 holds the figures.
@@ -54,6 +54,8 @@ _TELLING: Final = {
 }
 _SETTLED: Final = 2
 """So many of these of one language, and none of another, need no judging."""
+_ONE_IN: Final = 5
+"""Words of which one is such a word; where it is fewer they may stand in a title that somebody quotes."""
 _WORD_WEIGHS: Final = 0.2
 _MOST_WORDS: Final = 4
 _SURE: Final = 0.6
@@ -82,7 +84,8 @@ def language_of(text: str) -> str | None:
     written = list(chain.from_iterable(map(_WRITTEN.__getitem__, pieces(text[:LOOKED_AT]))))
     words = set(written)
     telling = [_TELLING[word] for word in words if word in _TELLING]
-    if len(telling) >= _SETTLED and len(set(telling)) == 1:
+    enough = max(_SETTLED, len(words) / _ONE_IN)
+    if len(telling) >= enough and len(set(telling)) == 1:
         return telling[0]
     said = " ".join(written)
     return _judged(said, words) if len(said) >= _FEWEST_LETTERS else None

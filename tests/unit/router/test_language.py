@@ -85,6 +85,27 @@ def test_small_words_that_others_write_too_settle_nothing(language: str, text: s
 
 
 @pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("tr", "Dün akşam 'This Is Your Life' programını izledik ve çok beğendik teşekkürler"),
+        ("tr", "Annem 'Waar Is Mijn Kind' programını çok seviyor her hafta izliyoruz"),
+        (
+            "uk",
+            "Вчора ввечері ми дивилися програму «This Is Your Life» і вона нам дуже подобається",
+        ),
+        ("ar", "شاهدنا أمس برنامج This Is Your Life وكان رائعا جدا شكرا لكم جميعا"),
+        (
+            "de",
+            "Gestern haben wir 'What Is Your Name' geschaut, sehr spannende Sendung, danke schön",
+        ),
+        (None, "Anoche vimos 'Where Is Your Mind' con toda la familia y nos gustó mucho, gracias"),
+    ],
+)
+def test_a_title_in_another_language_settles_nothing(language: str | None, text: str) -> None:
+    assert language_of(text) == language
+
+
+@pytest.mark.parametrize(
     "piece", ["a", "a ", "é\u0301", "\ud800", "\x00", "@a", "https://", "لا", "h"]
 )
 def test_large_and_hostile_text_costs_no_more(piece: str) -> None:
