@@ -14,8 +14,8 @@ LONGEST_KEPT: Final = 40
 
 LARGEST_KEPT: Final = 8
 """Words that one becomes; who writes without spaces, or in signs that stand for many letters, fills no memory."""
-_NUMBER: Final = re.compile(r"(?:\d\D*){4}|\d-|-\d")
-"""Could be of somebody's telephone, account or car: never kept."""
+_SOMEBODYS: Final = re.compile(r"(?:\d\D*){4}|\d-|-\d|\w[./_]\w")
+"""Could be the number of a telephone, account or car, or part of an address: never kept."""
 
 
 class Remembered(dict[Word, Known], Generic[Word, Known]):
@@ -35,4 +35,4 @@ class Remembered(dict[Word, Known], Generic[Word, Known]):
 
 
 def _worth(word: object) -> bool:
-    return not isinstance(word, str) or (len(word) <= LONGEST_KEPT and not _NUMBER.search(word))
+    return not isinstance(word, str) or (len(word) <= LONGEST_KEPT and not _SOMEBODYS.search(word))
