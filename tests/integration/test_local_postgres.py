@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from toog.kit.postgres import AWAY
 from toog.local.errors import LocalError
 from toog.local.postgres import Postgres
 
@@ -51,6 +52,20 @@ async def test_what_was_committed_is_there_after_a_stop_and_after_a_kill(tmp_pat
 
         assert await ask(dsn, "SELECT count(*) FROM word") == 2
         assert server.dsn("kept") == dsn
+    finally:
+        server.remove()
+
+
+async def test_after_a_kill_nobody_answers_on_an_open_connection(tmp_path: Path) -> None:
+    server = Postgres(tmp_path, durable=False)
+    server.start()
+    try:
+        wires = [await asyncpg.connect(server.dsn("postgres")) for _ in range(5)]
+        server.kill()
+
+        for wire in wires:
+            with pytest.raises(AWAY):
+                await wire.fetchval("SELECT 1")
     finally:
         server.remove()
 

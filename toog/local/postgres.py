@@ -1,5 +1,6 @@
 """A real PostgreSQL server as a process of our own, for one night or one test run."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from signal import SIGINT, SIGQUIT
+from signal import SIGINT, SIGKILL, SIGQUIT, SIGSTOP
 from typing import Final
 
 from toog.local import ports, spawn, unprivileged
@@ -95,9 +96,15 @@ class Postgres:
             self._process = None
 
     def kill(self) -> None:
-        """SIGKILL of the server, as a machine that loses its power."""
+        """SIGKILL of the server and of all that serve its connections, as a machine without power.
+
+        Killed alone, the server leaves those that serve open connections to answer for a while.
+        """
         if self._process:
-            self._process.kill()
+            self._process.send_signal(SIGSTOP)  # so that it starts no more of them
+            for pid in (self._process.pid, *_children(self._process.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, SIGKILL)
             self._process.wait()
             self._process = None
 
@@ -219,3 +226,11 @@ def remove_data(folder: Path) -> None:
 def _environment() -> dict[str, str]:
     """What the programs may know of our environment: a person's PG* settings would mislead them."""
     return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"}
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that this one started; none where it has ended."""
+    with contextlib.suppress(FileNotFoundError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+        return [int(child) for child in children.split()]
+    return []
