@@ -59,7 +59,8 @@ class Meter:
         self._last: tuple[int, Spent] | None = None
 
     def begin(self, now: Spent) -> None:
-        """The clients are started and nothing was read."""
+        """The clients are started. Raises AssertionError where something was read before."""
+        assert self._done == 0
         if self._warm == 0:
             self._first = 0, now
 

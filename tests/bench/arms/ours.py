@@ -46,8 +46,8 @@ async def route(task: Task, meter: Meter) -> None:
         for consumer in consumers:
             consumer.attach(kafka)
         watches = [asyncio.create_task(consumer.watch()) for consumer in consumers]
-        meter.begin(spent())
         await kafka.start()
+        meter.begin(spent())
         try:
             await over.wait()
         finally:
