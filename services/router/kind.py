@@ -19,7 +19,7 @@ from toog.contracts.verdicts import MESSAGE_KINDS, MessageKind
 
 LOOKED_AT: Final = 2_000
 """Characters of a text that are looked at; what kind it is shows in its beginning."""
-_STOPS: Final = frozenset(".!;…\n")
+_STOPS: Final = frozenset(".!;…")
 _STEMS: Final = (4, 6)
 """Letters by which words with another ending are told to be one."""
 _PICTURE: Final = re.compile("[\u2190-\U0010ffff]")

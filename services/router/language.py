@@ -71,7 +71,7 @@ class _Model(Protocol):
         """Labels like `__label__nl`, the likeliest first, and a share for each."""
 
 
-_NOT_SAID: Final = re.compile(r"https?://\S++|[@＠#＃][\w.-]++(?:@[\w.-]++)?")
+_TAG: Final = re.compile(r"[#＃][\w.-]++")
 _NO_LETTERS: Final = re.compile(r"(?:[^\w]|[\d_])++")
 _LAUGHTER: Final = re.compile(r"\b(?:(?:h+[aeio]+){2,}h*|lo+l|(?:mdr)+|h+m+)\b")
 
@@ -92,8 +92,8 @@ def language_of(text: str) -> str | None:
 
 
 def _letters(piece: str) -> tuple[str, ...]:
-    """The words of a piece in small letters; no laughter, and no link, handle or tag."""
-    said = _NO_LETTERS.sub(" ", _NOT_SAID.sub(" ", piece.lower()))
+    """The words of a piece in small letters; no laughter and no tag."""
+    said = _NO_LETTERS.sub(" ", _TAG.sub(" ", piece.lower()))
     return tuple(_LAUGHTER.sub(" ", said).split())
 
 

@@ -36,7 +36,7 @@ FLAT: Final = tuple((partitions, count) for partitions in (6, 48) for count in (
 
 
 def rows() -> Iterator[Row]:
-    """All rows of the router; some seven minutes."""
+    """All rows of the router; some nine minutes."""
     yield from asyncio.run(_measure())
 
 

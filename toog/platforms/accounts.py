@@ -47,6 +47,7 @@ class Accounts:
         self.all = tuple(accounts)
         self._by_id = {(a.platform, a.id): a for a in self.all}
         self.ids = frozenset(self._by_id)
+        """Platform and id of each: for who asks of every event in the room."""
         self._by_handle = {
             (a.platform, handle.casefold()): a
             for a in self.all
