@@ -318,11 +318,11 @@ async def test_a_source_without_a_stream_is_paged_again_and_again(
     world.pages = {"0": b"1 2"}
 
     async with world.driven(silence_s=0.05) as (stream, _):
-        await until(lambda: len(world.written) == 2)
-        world.pages = {"2": b"3"}
+        await until(lambda: stream.state()["connected"] is True)
+        assert world.ids() == ["1", "2"]
+        world.pages = {"2": b"3"}  # only who asks a second time finds it
         await until(lambda: len(world.written) == 3)
 
-        assert stream.state()["connected"] is True
     assert world.noted[-1] == "3"
 
 

@@ -9,6 +9,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -36,6 +37,7 @@ Record = ConsumerRecord  # `ConsumerRecord[bytes, bytes]`: key and value as they
 SESSION_TIMEOUT_MS: Final = 10_000
 COMMIT_TIMEOUT_S: Final = 15.0
 LONGEST_WAIT_S: Final = 5.0
+WAIT_MS: Final = 1_000
 WATCH_EVERY_S: Final = 2.0
 HEARD_WITHIN_S: Final = 5.0
 UNHEARD_S: Final = 10.0
@@ -115,8 +117,6 @@ class Consumer:
             group_id=group_name(self._settings, self.name),
             group_instance_id=f"{self.name}-{self._settings.instance}",
             batch=True,
-            max_records=self._max_records,
-            batch_timeout_ms=5,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             session_timeout_ms=SESSION_TIMEOUT_MS,
@@ -129,6 +129,9 @@ class Consumer:
             title=self.name,
         )
         self._subscriber(self._on_batch)
+        # the library's own sleeps after every wait that brought nothing: an idle reader then either
+        # asks a hundred times a second, or hears late of what arrives
+        self._subscriber.get_msg = self._next_batch
 
     @property
     def consumer(self) -> AIOKafkaConsumer | None:
@@ -144,6 +147,13 @@ class Consumer:
             correlation_id="-",
             consumer=self._subscriber.consumer,
         )
+
+    async def _next_batch(
+        self, client: AIOKafkaConsumer
+    ) -> tuple["ConsumerRecord[bytes, bytes]", ...]:
+        """What is there, as soon as something is; empty after a while."""
+        found = await client.getmany(timeout_ms=WAIT_MS, max_records=self._max_records)
+        return tuple(chain.from_iterable(found.values()))
 
     async def _on_batch(self, records: Sequence["ConsumerRecord[bytes, bytes]"]) -> None:
         """Steps: 1 handle; 2 dead letters; 3 valve; 4 commit. An error anywhere: seek back, wait."""
