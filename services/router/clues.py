@@ -6,13 +6,13 @@ it could stand: whether it does is for who reads the sentences. Few texts and ph
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from services.router.patterns import Patterns
-from services.router.phrases import WINDOW, Phrase, Step, Words
+from services.router.phrases import WINDOW, Phrase, Spelling, Step, Words
 from services.router.remembered import Remembered
 
 Tag = TypeVar("Tag")
@@ -28,8 +28,9 @@ class Clue(NamedTuple):
 class Could(NamedTuple, Generic[Tag]):
     """What could stand in a text: tags, of which `told` do for sure; and the numbers of phrases."""
 
-    told: tuple[Tag, ...]
     tags: tuple[Tag, ...]
+    told: tuple[Tag, ...]
+    unsure: tuple[Tag, ...]
     phrases: AbstractSet[int]
 
 
@@ -55,8 +56,12 @@ class Clues(Generic[Tag]):
         phrases: Sequence[tuple[Tag, Phrase]],
         lists: Sequence[Words],
         listed: Callable[[Tag], bool],
+        spelling: Spelling,
     ) -> None:
-        """`lists`: the words of each step's list; `listed`: of these tags a single word is no phrase."""
+        """`lists`: the words of each step's list.
+
+        `listed`: these tags are told by a single word; of the others no phrase is sure.
+        """
         tags = {tag: 1 << n for n, tag in enumerate(dict.fromkeys(tag for tag, _ in phrases))}
         self._tags = {bit: tag for tag, bit in tags.items()}
         self._every_tag = sum(self._tags)
@@ -65,7 +70,8 @@ class Clues(Generic[Tag]):
         for n, (tag, phrase) in enumerate(phrases):
             for clues in _ways(phrase, lists):
                 if phrase.single is None or clues[0].then or not listed(tag):
-                    ways.append(_Way(tags[tag], n, clues, _sure(phrase, clues, lists)))
+                    sure = listed(tag) and _sure(phrase, clues, lists)
+                    ways.append(_Way(tags[tag], n, clues, sure))
                 else:
                     self._learn(clues[0], tags[tag])
         bits = _numbered(ways, len(tags))
@@ -73,45 +79,49 @@ class Clues(Generic[Tag]):
             self._learn(clue, bit)
         self._led = _led(ways, bits)
         self._leads = sum(1 << length - 1 for length in self._led)
+        self._spelled = spelling.spelled
         self._words = Remembered(self._look_up)
+        self._pieces = Remembered(self._together)
         self._alone = Remembered(self._no_phrases)
 
-    def could(self, words: Sequence[str]) -> Could[Tag]:
+    def could(self, pieces: Sequence[str]) -> Could[Tag]:
         """What could stand there; nothing else does."""
-        found = near = 0
-        for first, second, alone in map(self._words.__getitem__, words):
-            if alone:
-                found |= alone
-            if near and second:
-                found |= near & second
-            near = first
+        found = _found(filter(None, map(self._pieces.__getitem__, pieces)))
         tags = told = found & self._every_tag
         leads = found & self._leads
         if not leads:
             return self._alone[told]
-        phrases, cut = set[int](), len(words) > WINDOW
+        phrases, sure_too = set[int](), told  # sure where no sentence is cut between neighbours
         while leads:
             length = leads.bit_length()
             leads ^= 1 << length - 1
-            for needed, (tag, phrase, _, sure) in self._led[length]:
-                if found & needed == needed:
+            for others, tag, phrase, sure in self._led[length]:
+                if found & others == others:
                     tags |= tag
                     phrases.add(phrase)
-                    if sure and not cut:
-                        told |= tag
+                    if sure:
+                        sure_too |= tag
         if not phrases:
             return self._alone[told]
-        return Could(self._alone[told].tags, self._alone[tags].tags, phrases)
+        if sure_too != told and sum(map(len, map(self._spelled, pieces))) <= WINDOW:
+            told = sure_too
+        alone = self._alone
+        return Could(alone[tags].tags, alone[told].tags, alone[tags ^ told].tags, phrases)
 
     def _no_phrases(self, bits: int) -> Could[Tag]:
         tags = tuple(tag for bit, tag in self._tags.items() if bit & bits)
-        return Could(tags, tags, frozenset())
+        return Could(tags, tags, (), frozenset())
 
     def _learn(self, clue: Clue, bit: int) -> None:
         for word in clue.words:
             self._patterns.learn(word, (_FIRST if clue.then else _ALONE, bit))
         for word in clue.then:
             self._patterns.learn(word, (_SECOND, bit))
+
+    def _together(self, piece: str) -> tuple[int, int, int] | None:
+        """What the words of a piece tell; nothing of one without words, which parts no neighbours."""
+        told = [self._words[word] for word in self._spelled(piece)]
+        return (told[-1][_FIRST], told[0][_SECOND], _found(told)) if told else None
 
     def _look_up(self, word: str) -> tuple[int, int, int]:
         told = [0, 0, 0]
@@ -120,14 +130,28 @@ class Clues(Generic[Tag]):
         return (told[_FIRST], told[_SECOND], told[_ALONE]) if any(told) else _NOTHING
 
 
+def _found(told: Iterable[tuple[int, int, int]]) -> int:
+    """All clues of what stands one after the other."""
+    found = near = 0
+    for first, second, alone in told:
+        if alone:
+            found |= alone
+        if near and second:
+            found |= near & second
+        near = first
+    return found
+
+
 def _numbered(ways: Sequence[_Way], start: int) -> dict[Clue, int]:
     """A bit for each clue; those of neighbours, which are many, after the others."""
     clues = dict.fromkeys(clue for way in ways for clue in way.clues)
     return {clue: 1 << n for n, clue in enumerate(sorted(clues, key=lambda c: c.then != ()), start)}
 
 
-def _led(ways: Sequence[_Way], bits: dict[Clue, int]) -> dict[int, list[tuple[int, _Way]]]:
-    """All bits of each way, by the length of the bit that is least often told.
+def _led(
+    ways: Sequence[_Way], bits: dict[Clue, int]
+) -> dict[int, list[tuple[int, int, int, bool]]]:
+    """The tag and phrase of each way and its other bits, by the length of the bit that is least often told.
 
     Neighbours are rarer than one word, the more so the fewer ways they have; a common word is one of many clues.
     """
@@ -139,11 +163,11 @@ def _led(ways: Sequence[_Way], bits: dict[Clue, int]) -> dict[int, list[tuple[in
         else (True, max(standing[word] for word in clue.words))
         for clue in bits
     }
-    led: dict[int, list[tuple[int, _Way]]] = defaultdict(list)
+    led: dict[int, list[tuple[int, int, int, bool]]] = defaultdict(list)
     for way in ways:
         lead = min(way.clues, key=often.__getitem__)
-        needed = sum(bits[clue] for clue in way.clues)
-        led[bits[lead].bit_length()].append((needed, way))
+        others = sum(bits[clue] for clue in way.clues if clue != lead)
+        led[bits[lead].bit_length()].append((others, way.tag, way.phrase, way.sure))
     return dict(led)
 
 

@@ -7,16 +7,17 @@ Time grows with the length of the text, whatever stands in it.
 """
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterator
 from copy import copy
 from functools import cached_property
 from itertools import chain
 from typing import Final, NamedTuple
 
+from services.router.clues import Could
 from services.router.phrasebook import Phrasebook
 from services.router.phrases import PhraseError, Reader, Spelling, read_phrase
 from services.router.places import Hit
-from services.router.reading import Reading
 from services.router.remembered import Remembered
 from services.router.signs import (
     GUARDS,
@@ -29,6 +30,7 @@ from services.router.signs import (
     asked,
     check,
 )
+from services.router.tokens import pieces
 
 _OWN: Final = "emergency_phrases"
 _BEFORE: Final = 5
@@ -114,31 +116,37 @@ def _calms(file: EmergencyFile) -> Iterator[tuple[Calm | str, str]]:
 class _Text:
     """One text by its words, and what speaks against danger in it, looked up when first asked for."""
 
-    def __init__(self, words: list[str], phrases: Phrases) -> None:
+    def __init__(self, said: list[str], words: list[str], phrases: Phrases) -> None:
         self.words = words
-        self._said = Reading(words, phrases.calm, phrases.calm.could(words))
+        self._book, self._could = phrases.calm, phrases.calm.could(said)
+        self.calm = [tag for tag in self._could.told if not isinstance(tag, str)]
+        if unsure := [tag for tag in self._could.unsure if not isinstance(tag, str)]:
+            told = {tag for tag, _ in self._book.hits(words, self._could, unsure)}
+            self.calm += [tag for tag in unsure if tag in told]
 
     @cached_property
-    def calm(self) -> list[Calm]:
-        """The calm signs that stand in it."""
-        tags = self._said.could.tags
-        return [tag for tag in tags if isinstance(tag, Calm) and self._said.told(tag)]
+    def _starts(self) -> dict[Calm | str, list[int]]:
+        """Where calm signs and marks begin, in order."""
+        starts: dict[Calm | str, set[int]] = defaultdict(set)
+        for tag, hits in self._book.hits(self.words, self._could, self._could.tags):
+            starts[tag].update([hit.start for hit in hits])
+        return {tag: sorted(some) for tag, some in starts.items()}
 
     @cached_property
     def clauses(self) -> list[int]:
         """Where clauses begin: at a stop, a pause or a joining word."""
         pauses = (n for n, word in enumerate(self.words) if word in {".", ","})
-        return sorted({*pauses, *self._said.starts("splits")})
+        return sorted({*pauses, *self._starts.get("splits", ())})
 
     @cached_property
     def pasts(self) -> list[int]:
         """Where a past ends: at a stop, or where it turns to the present."""
         stops = (n for n, word in enumerate(self.words) if word == ".")
-        return sorted({*stops, *self._said.starts("turns")})
+        return sorted({*stops, *self._starts.get("turns", ())})
 
     def stands(self, tag: Calm | str, start: int, end: int) -> bool:
         """Whether one of the list begins between these places."""
-        found = self._said.starts(tag)
+        found = self._starts.get(tag, ())
         first = bisect_left(found, start)
         return first < len(found) and found[first] < end
 
@@ -152,31 +160,30 @@ class _Text:
 
     def held(self, hit: Hit, calm: Calm) -> bool:
         """Whether this calm sign, where it is no part of what stands there, holds that back."""
-        if all(at in hit.taken for at in self._said.starts(calm)):
+        holds = calm.holds
+        if holds is None or set(self._starts.get(calm, ())).issubset(hit.taken):
             return False
-        clause = self.around(self.clauses, hit)
-        here = self.stands("here", *clause)
-        match calm.holds:
-            case "text":
-                return True
-            case "clause":
-                return self.stands(calm, *clause)
-            case "before":
-                return self.stands(calm, clause[0], hit.end)
-            case "sentence":
-                reach = self.around(self.pasts, hit)
-                return self.stands(calm, *reach) and not self.stands("until_now", *reach)
-            case "comment":
-                return not here
-            case "story":
-                watched = here and self.stands("watching", *clause)
-                return not here or (self.stands(calm, *clause) and not watched)
-            case None:
-                return False
+        if holds == "text":
+            return True
+        if holds == "sentence":
+            reach = self.around(self.pasts, hit)
+            return self.stands(calm, *reach) and not self.stands("until_now", *reach)
+        first, last = self.around(self.clauses, hit)
+        if holds == "before":
+            return self.stands(calm, first, hit.end)
+        if holds == "clause":
+            return self.stands(calm, first, last)
+        if not self.stands("here", first, last):
+            return True
+        return (
+            holds == "story"
+            and self.stands(calm, first, last)
+            and not self.stands("watching", first, last)
+        )
 
     def negated(self, hit: Hit) -> bool:
         """Whether a negation that is no part of it stands in it or shortly before, in its clause."""
-        found = self._said.starts("negation")
+        found = self._starts.get("negation", ())
         start = max(hit.start - _BEFORE, self.around(self.clauses, hit)[0])
         between = found[bisect_left(found, start) : bisect_left(found, hit.end)]
         return any(at not in hit.taken for at in between)
@@ -184,50 +191,49 @@ class _Text:
 
 def look(text: str, phrases: Phrases) -> Danger:
     """Whether the text tells of danger now."""
-    words = phrases.spelling.words(text)
-    could = [book.could(words) for book in phrases.books]
-    if not any([phrases.enough[some.tags] for some in could]):  # noqa: C419 - asked of every text
+    said = pieces(text)
+    read = [(book, book.could(said)) for book in phrases.books]
+    if not any([phrases.enough[could.tags] for _, could in read]):  # noqa: C419 - asked of every text
         return _NO_DANGER
-    file, said = phrases.file, _Text(words, phrases)
-    read = [Reading(words, *both) for both in zip(phrases.books, could, strict=True)]
-    signs = [
-        tag for one in read for tag in one.could.tags if isinstance(tag, Sign) and one.told(tag)
-    ]
-    groups = _groups(read)
+    file, words = phrases.file, phrases.spelling.words(said)
+    standing: dict[Sign | Group, list[Hit]] = {}
+    for book, could in read:
+        standing |= {tag: [] for tag in could.told}
+        for tag, hits in book.hits(words, could, could.unsure):
+            standing.setdefault(tag, []).extend(hits)
+    signs = [tag for tag in standing if isinstance(tag, Sign)]
+    groups = {tag: hits for tag, hits in standing.items() if isinstance(tag, Group)}
     points = sum([sign.points for sign in signs])
-    enough = asked(file, (*signs, *groups))
+    enough = asked(file, standing)
     own = len(read) > 1 and any(group.name == _OWN for group in groups)
     if points + (file.phrase if groups else 0) < enough and not own:
         return _NO_DANGER
-    free, held = _free(groups, said)
+    against = _Text(said, words, phrases)
+    free, held = _free(groups, against)
     if free is not None and free.name == _OWN:
         return Danger(True, _OWN)
     if groups:
         points += file.phrase if free else -file.held
-    first = free or next(iter(groups), None) or _heaviest(signs, read)
-    if points - sum([calm.points for calm in said.calm]) >= enough:
+    first = free or next(iter(groups), None) or _heaviest(signs, words, read)
+    if points - sum([calm.points for calm in against.calm]) >= enough:
         return Danger(True, first.name)
-    held |= {calm.guard for calm in said.calm if calm.points}
-    return Danger(False, first.name, tuple(guard for guard in GUARDS if guard in held))
+    held |= {calm.guard for calm in against.calm if calm.points}
+    return Danger(False, first.name, tuple([guard for guard in GUARDS if guard in held]))
 
 
-def _groups(read: list[Reading[Sign | Group]]) -> dict[Group, list[Hit]]:
-    groups: dict[Group, list[Hit]] = {}
-    for one in read:
-        if some := [tag for tag in one.could.tags if isinstance(tag, Group)]:
-            for tag, hits in one.hits(some):
-                if isinstance(tag, Group):
-                    groups.setdefault(tag, []).extend(hits)
-    return groups
-
-
-def _heaviest(signs: list[Sign], read: list[Reading[Sign | Group]]) -> Sign | Group:
+def _heaviest(
+    signs: list[Sign],
+    words: list[str],
+    read: list[tuple[Phrasebook[Sign | Group], Could[Sign | Group]]],
+) -> Sign | Group:
     """The sign of most points; of equals the one that is found first."""
     most = max([sign.points for sign in signs])
     heaviest = [sign for sign in signs if sign.points == most]
     if len(heaviest) == 1:
         return heaviest[0]
-    return next((tag for one in read for tag, _ in one.hits(heaviest)), heaviest[0])
+    return next(
+        (tag for book, could in read for tag, _ in book.hits(words, could, heaviest)), heaviest[0]
+    )
 
 
 def _free(groups: dict[Group, list[Hit]], said: _Text) -> tuple[Group | None, set[Guard]]:

@@ -7,12 +7,11 @@ stand in the text only those are tried of which the rarest list stands there. Ti
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import chain
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from services.router.clues import Clues, Could
 from services.router.patterns import Patterns
-from services.router.phrases import Phrase, Reader, Spelling, Step, Words, read_phrase
+from services.router.phrases import WINDOW, Phrase, Reader, Spelling, Step, Words, read_phrase
 from services.router.places import Found, Hit, in_a_row, stands
 from services.router.remembered import Remembered
 
@@ -23,11 +22,7 @@ class _Lists(NamedTuple):
     """The lists in which a word stands: alone, and by the word after it with those that follow."""
 
     alone: frozenset[int]
-    before: Mapping[str, tuple[tuple[frozenset[int], Words], ...]]
-
-
-Standing = list[tuple[int, int, frozenset[int]]]
-"""Of a sentence from where to where words stand, and in which lists."""
+    before: Mapping[str, tuple[tuple[int, Words], ...]]
 
 
 class _Longer(NamedTuple, Generic[Tag]):
@@ -39,13 +34,6 @@ class _Longer(NamedTuple, Generic[Tag]):
     row: tuple[int, ...]
     tag: Tag
     phrase: Phrase
-
-
-class Tried(NamedTuple, Generic[Tag]):
-    """Phrases that are looked for, by their rarest list; and all lists that are."""
-
-    by_key: Mapping[int, list[_Longer[Tag]]]
-    wanted: AbstractSet[int]
 
 
 _NONE: Final = _Lists(frozenset(), {})
@@ -68,7 +56,7 @@ class Phrasebook(Generic[Tag]):
         read = [(tag, read_phrase(text, reader)) for tag, text in phrases]
         words_of = list(slots)
         self.tags = tuple(dict.fromkeys(tag for tag, _ in read))
-        self.could = Clues(read, words_of, listed).could
+        self.could = Clues(read, words_of, listed, spelling).could
         self._patterns = Patterns[tuple[int, Words]]()
         self._words = Remembered(self._look_up)
         singles: dict[Tag, set[str]] = defaultdict(set)
@@ -93,62 +81,57 @@ class Phrasebook(Generic[Tag]):
             first, *rest = term.split()
             self._patterns.learn(first, (slot, tuple(rest)))
 
-    def standing(self, words: Sequence[str], start: int, end: int) -> Standing:
-        """What stands between these places."""
-        standing: Standing = []
+    def hits(
+        self, words: Sequence[str], could: Could[Tag], tags: Collection[Tag]
+    ) -> Iterator[tuple[Tag, list[Hit]]]:
+        """Those of the tags that stand in a text, sentence by sentence, and where.
+
+        They come as their lists come out of the set: of equals the first is named.
+        """
+        if not tags:
+            return
+        wanted = {self._number[tag] for tag in tags if tag in self._number}
+        tried: dict[int, list[_Longer[Tag]]] = defaultdict(list)
+        for number in sorted(could.phrases):
+            if (one := self._longer.get(number)) and one.tag in tags:
+                tried[one.key].append(one)
+                wanted |= one.steps
+        for start, end in sentences(words):
+            standing, found = self._found(words, start, end, wanted)
+            for slot in _ordered({n for n in found if n in self._single}, self._singles, standing):
+                places = found[slot]
+                yield self._single[slot], [Hit(at, to, tuple(range(at, to))) for at, to in places]
+            for slot in _ordered({n for n in found if n in tried}, self._keys, standing):
+                for one in tried[slot]:
+                    if hits := _hits(one, words, found):
+                        yield one.tag, hits
+
+    def _found(
+        self, words: Sequence[str], start: int, end: int, wanted: AbstractSet[int]
+    ) -> tuple[list[frozenset[int]], Found]:
+        """The lists that stand between these places, and where those do that are wanted."""
+        standing, found = list[frozenset[int]](), dict[int, list[tuple[int, int]]]()
         for at, lists in enumerate(map(self._words.__getitem__, words[start:end]), start):
             if lists is not _NONE:
                 alone, before = lists
-                standing.append((at, at + 1, alone))
+                standing.append(alone)
+                if not wanted.isdisjoint(alone):
+                    for slot in wanted & alone:
+                        found.setdefault(slot, []).append((at, at + 1))
                 if before and at + 1 < end and (more := before.get(words[at + 1])):
                     for slot, rest in more:
                         to = at + 2 + len(rest)
                         if not rest or (to <= end and tuple(words[at + 2 : to]) == rest):
-                            standing.append((at, to, slot))
-        return standing
-
-    def tried(self, could: Could[Tag], tags: Collection[Tag]) -> Tried[Tag]:
-        """What is to be looked for to find these tags in a text."""
-        by_key: dict[int, list[_Longer[Tag]]] = defaultdict(list)
-        wanted = {self._number[tag] for tag in tags if tag in self._number}
-        for number in could.phrases:
-            if (one := self._longer.get(number)) and one.tag in tags:
-                by_key[one.key].append(one)
-                wanted |= one.steps
-        return Tried(by_key, wanted)
-
-    def starts(self, words: Sequence[str], sentence: Standing, tried: Tried[Tag]) -> Iterator[int]:
-        """Where what is looked for begins in a sentence."""
-        found = _places(sentence, tried.wanted)
-        for slot, places in found.items():
-            if slot in self._single:
-                yield from (start for start, _ in places)
-            for one in tried.by_key.get(slot, ()):
-                yield from (hit.start for hit in _hits(one, words, found))
-
-    def hits(
-        self, words: Sequence[str], sentence: Standing, tried: Tried[Tag]
-    ) -> Iterator[tuple[Tag, list[Hit]]]:
-        """The tags that are looked for and stand in a sentence, and where; a list of words has no hits.
-
-        They come as their lists come out of the set: of equals the first is named.
-        """
-        found = _places(sentence, tried.wanted)
-        if not found:
-            return
-        slots = set[int]().union(*[lists for _, _, lists in sentence])
-        if not self._singles.isdisjoint(found):
-            yield from ((self._single[s], []) for s in slots & self._singles if s in found)
-        here = [slot for slot in slots & self._keys if slot in tried.by_key]
-        for one in chain.from_iterable([sorted(tried.by_key[slot]) for slot in here]):
-            if hits := _hits(one, words, found):
-                yield one.tag, hits
+                            standing.append(frozenset((slot,)))
+                            if slot in wanted:
+                                found.setdefault(slot, []).append((at, to))
+        return standing, found
 
     def _look_up(self, word: str) -> _Lists:
-        alone, before = set[int](), dict[str, list[tuple[frozenset[int], Words]]]()
+        alone, before = set[int](), dict[str, list[tuple[int, Words]]]()
         for slot, rest in self._patterns.of(word):
             if rest:
-                before.setdefault(rest[0], []).append((frozenset((slot,)), rest[1:]))
+                before.setdefault(rest[0], []).append((slot, rest[1:]))
             else:
                 alone.add(slot)
         if not alone and not before:
@@ -191,9 +174,20 @@ def _hits(one: _Longer[Tag], words: Sequence[str], found: Found) -> list[Hit]:
     return in_a_row(one.row, found) if one.row else stands(one.phrase, words, found)
 
 
-def _places(sentence: Standing, wanted: AbstractSet[int]) -> Found:
-    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for start, end, lists in sentence:
-        for slot in wanted & lists:
-            found[slot].append((start, end))
+def _ordered(
+    slots: set[int], among: frozenset[int], standing: Iterable[frozenset[int]]
+) -> Iterable[int]:
+    """As they come out of the set of what stands there."""
+    if len(slots) < 2:
+        return slots
+    return [slot for slot in set[int]().union(*standing) & among if slot in slots]
+
+
+def sentences(words: Sequence[str]) -> list[tuple[int, int]]:
+    """From the first word of each to after its last; a long one is cut."""
+    start, ended, found = 0, [*words, "."], list[tuple[int, int]]()
+    while start < len(words):
+        stop = ended.index(".", start)
+        found += [(cut, min(cut + WINDOW, stop)) for cut in range(start, stop, WINDOW)]
+        start = stop + 1
     return found

@@ -9,12 +9,12 @@ laughing face is the word `haha`, a friendly one `smiley`.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Final, NamedTuple
 
 from services.router.remembered import Remembered
-from services.router.tokens import LAUGHS, STRETCHED, cut, fold, pieces
+from services.router.tokens import LAUGHS, STRETCHED, cut, fold
 
 GAP: Final = 4
 """Words that `...` may stand for."""
@@ -79,11 +79,12 @@ class Spelling:
     def __init__(self, ways: Mapping[str, Words]) -> None:
         """For each word, or words, the other ways to write it."""
         self._one = {fold(way): tuple(fold(w).split()) for w, also in ways.items() for way in also}
-        self._kept = Remembered(self._written)
+        self.spelled = Remembered(self._written).__getitem__
+        """The words of a piece of a text, with its stops and pauses."""
 
-    def words(self, text: str) -> list[str]:
-        """The words of a text, with its stops and pauses; links and handles are not said."""
-        return list(chain.from_iterable(map(self._kept.__getitem__, pieces(text))))
+    def words(self, pieces: Iterable[str]) -> list[str]:
+        """Those of all pieces."""
+        return list(chain.from_iterable(map(self.spelled, pieces)))
 
     def term(self, word: str) -> str:
         """A word, or words, of a phrase in that way; a `*` stays."""

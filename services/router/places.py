@@ -34,8 +34,8 @@ def stands(phrase: Phrase, words: Sequence[str], found: Found) -> list[Hit]:
     if not heads or (phrase.never and any(_part(part, words, found) for part in phrase.never)):
         return []
     for part in phrase.others:
-        others = _part(part, words, found)
-        heads = [head for head in heads if any(o.taken[0] not in head.taken for o in others)]
+        others = {hit.taken[0] for hit in _part(part, words, found)}
+        heads = [head for head in heads if not others.issubset(head.taken)]
     return heads
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from services.router.clues import Could
 from services.router.emergency import look
-from services.router.phrasebook import Phrasebook
+from services.router.phrasebook import Phrasebook, sentences
 from services.router.phrases import WINDOW, PhraseError, Spelling
 from services.router.policy import read_policy, shipped_policy
-from services.router.reading import Reading, sentences
+from services.router.tokens import pieces
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "emergency" / "ours.tsv"
 POLICY = read_policy(shipped_policy())
@@ -35,8 +35,7 @@ def could(text: str) -> Could[str]:
 
 
 def told(text: str) -> set[str]:
-    reading = Reading(text.split(), BOOK, could(text))
-    return {tag for tag in PHRASES if reading.told(tag)}
+    return {tag for tag, _ in BOOK.hits(text.split(), could(text), PHRASES)}
 
 
 @pytest.mark.parametrize(
@@ -93,40 +92,45 @@ def test_where_a_long_sentence_is_cut_neighbours_are_apart() -> None:
 def test_starts_are_told_in_order() -> None:
     text = "mes . hamers en mes"
 
-    assert Reading(text.split(), BOOK, could(text)).starts("one word") == [0, 2, 4]
-    assert Reading(text.split(), BOOK, could(text)).starts("a gap") == []
+    hits = chain.from_iterable(hits for _, hits in BOOK.hits(text.split(), could(text), PHRASES))
+    assert [hit.start for hit in hits] == [0, 2, 4]
 
 
 @pytest.mark.cpu(3)
 def test_nothing_stands_in_our_lines_that_could_not() -> None:
     lines = SAMPLES.read_text().splitlines()[1::9]
-    for words in (POLICY.danger.spelling.words(line.split("\t")[2]) for line in lines):
+    for said in (pieces(line.split("\t")[2]) for line in lines):
+        words = POLICY.danger.spelling.words(said)
         for book in (*POLICY.danger.books, POLICY.danger.calm):
-            could = book.could(words)
-            every = Could((), book.tags, frozenset(range(10_000)))
-            reading = Reading(words, book, could)
-            standing = {tag for tag, _ in Reading(words, book, every).hits(book.tags)}
+            could = book.could(said)
+            every = Could(book.tags, (), book.tags, frozenset(range(10_000)))
+            standing = {tag for tag, _ in book.hits(words, every, book.tags)}
 
-            assert {tag for tag in could.tags if reading.told(tag)} == standing
+            assert set(could.told) <= standing
+            assert {tag for tag, _ in book.hits(words, could, could.tags)} == standing
 
 
 def test_what_is_told_for_sure_stands_there() -> None:
-    chance = random.Random(7)
-    words, patterns = ("aan", "bij", ".", ",", "?"), ("aan", "aa*", "*ij", "bij", "?")
+    chance, spelling = random.Random(7), Spelling({})
+    words, patterns = (
+        ("aan", "bij", ".", ",", "?", "aan,bij", "*"),
+        ("aan", "aa*", "*ij", "bij", "?"),
+    )
     for _ in range(300):
         terms = [
             "_".join(chance.choices(patterns, k=chance.choice((1, 2, 3, 3)))) for _ in range(3)
         ]
         texts = [" ".join(chance.choices(terms, k=chance.choice((1, 1, 2)))) for _ in range(3)]
         try:
-            book = Phrasebook(enumerate(texts), {}, Spelling({}))
+            book = Phrasebook(enumerate(texts), {}, spelling)
         except PhraseError:
             continue
-        for text in (chance.choices(words, k=chance.randint(1, 70)) for _ in range(20)):
-            every = Could((), book.tags, frozenset(range(3)))
-            standing = {tag for tag, _ in Reading(text, book, every).hits(book.tags)}
+        for said in (chance.choices(words, k=chance.randint(1, 70)) for _ in range(20)):
+            text = spelling.words(said)
+            every = Could(book.tags, (), book.tags, frozenset(range(3)))
+            standing = {tag for tag, _ in book.hits(text, every, book.tags)}
 
-            assert set(book.could(text).told) <= standing <= set(book.could(text).tags)
+            assert set(book.could(said).told) <= standing <= set(book.could(said).tags)
 
 
 def said(phrase: str, words: dict[str, tuple[str, ...]]) -> str:

@@ -11,7 +11,7 @@ from services.router.emergency import Danger, look
 from services.router.phrases import Spelling
 from services.router.policy import Policy, PolicyError, read_policy, shipped_policy
 from services.router.signs import GUARDS
-from services.router.tokens import LONGEST
+from services.router.tokens import LONGEST, pieces
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "emergency" / "ours.tsv"
 POLICY = read_policy(shipped_policy())
@@ -178,7 +178,7 @@ SPELLING = Spelling({"niet": ("ni",), "aan het": ("aant",), "can not": ("cant",)
     ],
 )
 def test_words_are_written_in_one_way(text: str, words: str) -> None:
-    assert SPELLING.words(text) == words.split()
+    assert SPELLING.words(pieces(text)) == words.split()
 
 
 def test_words_in_any_order_stand_in_one_sentence_and_beside_nothing_unwanted() -> None:
@@ -211,7 +211,7 @@ def test_points_add_up_and_calm_signs_take_them() -> None:
 def test_danger_has_a_name_even_where_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     sign = '[[emergency.sign]]\nname = "{0}"\npoints = 2\nwords = ["{0}"]\n'
     policy = read_policy("[emergency]\nenough = 4\n" + sign.format("glas") + sign.format("dak"))
-    monkeypatch.setattr("services.router.reading.Reading.hits", lambda *_: iter(()))
+    monkeypatch.setattr("services.router.phrasebook.Phrasebook.hits", lambda *_: iter(()))
 
     assert seen("glas dak", policy) == Danger(True, "glas")
 
