@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from copy import copy
 from functools import cached_property
 from itertools import chain
+from sys import maxsize
 from typing import Final, NamedTuple
 
 from services.router.clues import Could
@@ -66,7 +67,7 @@ class Phrases:
             listed=lambda tag: isinstance(tag, Sign),  # of a group it is asked where it stands
         )
         self.books: tuple[Phrasebook[Sign | Group], ...] = (danger,)
-        self.enough = Remembered(self._enough)
+        self.spare = Remembered(self._spare)
         self.calm: Phrasebook[Calm | str] = Phrasebook(_calms(file), file.words, self.spelling)
 
     def beside(self, own: tuple[str, ...]) -> "Phrases":
@@ -82,10 +83,13 @@ class Phrases:
         both.books = (phrases, *self.books)
         return both
 
-    def _enough(self, tags: tuple[Sign | Group, ...]) -> bool:
-        """Whether it could be danger where these could stand."""
+    def _spare(self, tags: tuple[Sign | Group, ...]) -> int:
+        """The points beyond those that are asked, at most, where these could stand."""
+        groups = {tag.name for tag in tags if isinstance(tag, Group)}
+        if _OWN in groups:
+            return maxsize
         points = sum(tag.points for tag in tags if isinstance(tag, Sign))
-        return points >= asked(self.file, tags) or any(isinstance(tag, Group) for tag in tags)
+        return points + (self.file.phrase if groups else 0) - asked(self.file, tags)
 
 
 def wrong_phrases(file: EmergencyFile, own: tuple[str, ...]) -> Iterator[str]:
@@ -116,12 +120,13 @@ def _calms(file: EmergencyFile) -> Iterator[tuple[Calm | str, str]]:
 class _Text:
     """One text by its words, and what speaks against danger in it, looked up when first asked for."""
 
-    def __init__(self, said: list[str], words: list[str], phrases: Phrases) -> None:
-        self.words = words
-        self._book, self._could = phrases.calm, phrases.calm.could(said)
-        self.calm = [tag for tag in self._could.told if not isinstance(tag, str)]
-        if unsure := [tag for tag in self._could.unsure if not isinstance(tag, str)]:
-            told = {tag for tag, _ in self._book.hits(words, self._could, unsure)}
+    def __init__(
+        self, words: list[str], book: Phrasebook[Calm | str], could: Could[Calm | str]
+    ) -> None:
+        self.words, self._book, self._could = words, book, could
+        self.calm = _calm(could.told)
+        if unsure := _calm(could.unsure):
+            told = {tag for tag, _ in book.hits(words, could, unsure)}
             self.calm += [tag for tag in unsure if tag in told]
 
     @cached_property
@@ -189,11 +194,19 @@ class _Text:
         return any(at not in hit.taken for at in between)
 
 
-def look(text: str, phrases: Phrases) -> Danger:
-    """Whether the text tells of danger now."""
+def _calm(tags: tuple[Calm | str, ...]) -> list[Calm]:
+    return [tag for tag in tags if not isinstance(tag, str)]
+
+
+def look(text: str, phrases: Phrases, *, named: bool = True) -> Danger:
+    """Whether the text tells of danger now; and what is, or what held it back, if it is to be named."""
     said = pieces(text)
     read = [(book, book.could(said)) for book in phrases.books]
-    if not any([phrases.enough[could.tags] for _, could in read]):  # noqa: C419 - asked of every text
+    spare = max([phrases.spare[could.tags] for _, could in read])
+    if spare < 0:
+        return _NO_DANGER
+    calm = phrases.calm.could(said)
+    if not named and spare < sum([tag.points for tag in _calm(calm.told)]):
         return _NO_DANGER
     file, words = phrases.file, phrases.spelling.words(said)
     standing: dict[Sign | Group, list[Hit]] = {}
@@ -208,14 +221,17 @@ def look(text: str, phrases: Phrases) -> Danger:
     own = len(read) > 1 and any(group.name == _OWN for group in groups)
     if points + (file.phrase if groups else 0) < enough and not own:
         return _NO_DANGER
-    against = _Text(said, words, phrases)
+    against = _Text(words, phrases.calm, calm)
     free, held = _free(groups, against)
     if free is not None and free.name == _OWN:
         return Danger(True, _OWN)
     if groups:
         points += file.phrase if free else -file.held
+    found = points - sum([calm.points for calm in against.calm]) >= enough
+    if not named:
+        return Danger(found)
     first = free or next(iter(groups), None) or _heaviest(signs, words, read)
-    if points - sum([calm.points for calm in against.calm]) >= enough:
+    if found:
         return Danger(True, first.name)
     held |= {calm.guard for calm in against.calm if calm.points}
     return Danger(False, first.name, tuple([guard for guard in GUARDS if guard in held]))

@@ -88,7 +88,7 @@ class Policy:
 
     def sounds_like_danger(self, text: str) -> bool:
         """Whether the text tells of danger that is there now."""
-        return look(text, self.danger).found
+        return look(text, self.danger, named=False).found
 
 
 def read_policy(text: str) -> Policy:

@@ -220,16 +220,18 @@ def judge(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Verdi
     An edit is judged by its new text; what is then not addressed is context when it came by our
     own door. A block turns addressed into dropped. Danger, told through our own door, passes both.
     """
-    return explain(facts, door, policy, accounts).verdict
+    return explain(facts, door, policy, accounts, named=False).verdict
 
 
-def explain(facts: Facts, door: Door, policy: Policy, accounts: Accounts) -> Explanation:
-    """The same verdict, with what led to it."""
+def explain(
+    facts: Facts, door: Door, policy: Policy, accounts: Accounts, *, named: bool = True
+) -> Explanation:
+    """The same verdict, with what led to it; `named`: of danger, too, which costs more to tell."""
     row, verdict = _first(case_of(facts, policy, accounts))
     addressed = verdict.outcome == "addressed"
     danger = None
     if door == "own" and (addressed or row.emergency_wins):
-        danger = look(facts.text, policy.danger)
+        danger = look(facts.text, policy.danger, named=named)
         if danger.found:
             reason: Reason = verdict.reason if addressed else "emergency"
             return Explanation(Verdict("addressed", reason, "emergency"), row, danger)
@@ -268,7 +270,7 @@ class Verdicts:
         known = self._known.get(_SORT(facts))
         if known is not None and self._to_nobody(facts):
             return known
-        found = explain(facts, self._door, self._policy, self._accounts)
+        found = explain(facts, self._door, self._policy, self._accounts, named=False)
         by_sort = found.danger is None and found.row.outcome != "addressed"
         if by_sort and _stands_alone(facts) and self._to_nobody(facts):
             if len(self._known) >= _SORTS:
