@@ -1,8 +1,9 @@
 """Whether a text tells of danger that is there now: signs give points, calm ones take them. Pure.
 
-The words, each written in one way, tell which signs and phrases could stand there: mostly too few, and
-that is all. Else it is read sentence by sentence which of them do; where these make enough points, so are
-the calm signs, which hold phrases back and take points; what is left decides.
+The words, each written in one way, tell which signs and phrases could stand there: mostly too few, or
+outweighed by the calm ones that stand there for sure, and that is all. Else it is read sentence by sentence
+which of them do; where these make enough points, so are the calm signs, which hold phrases back and take
+points; what is left decides.
 Time grows with the length of the text, whatever stands in it.
 """
 
@@ -41,7 +42,8 @@ _BEFORE: Final = 5
 class Danger(NamedTuple):
     """What a text tells: the sign or group that weighed most, and the guards that held it back.
 
-    Found with a rule and no guards; held back with a rule and guards; or no rule at all.
+    Found with a rule and no guards; held back with a rule and guards; or no rule at all, as where no
+    name was asked for.
     """
 
     found: bool
@@ -118,7 +120,7 @@ def _calms(file: EmergencyFile) -> Iterator[tuple[Calm | str, str]]:
 
 
 class _Text:
-    """One text by its words, and what speaks against danger in it, looked up when first asked for."""
+    """One text by its words, and what speaks against danger in it; where is looked up when first asked."""
 
     def __init__(
         self, words: list[str], book: Phrasebook[Calm | str], could: Could[Calm | str]
@@ -199,14 +201,15 @@ def _calm(tags: tuple[Calm | str, ...]) -> list[Calm]:
 
 
 def look(text: str, phrases: Phrases, *, named: bool = True) -> Danger:
-    """Whether the text tells of danger now; and what is, or what held it back, if it is to be named."""
+    """Whether the text tells of danger now; and what tells it, or held it back, if that is to be named."""
     said = pieces(text)
     read = [(book, book.could(said)) for book in phrases.books]
     spare = max([phrases.spare[could.tags] for _, could in read])
     if spare < 0:
         return _NO_DANGER
     calm = phrases.calm.could(said)
-    if not named and spare < sum([tag.points for tag in _calm(calm.told)]):
+    less = 0 if named else sum([tag.points for tag in _calm(calm.told)])
+    if spare < less:
         return _NO_DANGER
     file, words = phrases.file, phrases.spelling.words(said)
     standing: dict[Sign | Group, list[Hit]] = {}
@@ -219,7 +222,7 @@ def look(text: str, phrases: Phrases, *, named: bool = True) -> Danger:
     points = sum([sign.points for sign in signs])
     enough = asked(file, standing)
     own = len(read) > 1 and any(group.name == _OWN for group in groups)
-    if points + (file.phrase if groups else 0) < enough and not own:
+    if points + (file.phrase if groups else 0) - less < enough and not own:
         return _NO_DANGER
     against = _Text(words, phrases.calm, calm)
     free, held = _free(groups, against)

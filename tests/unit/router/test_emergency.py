@@ -118,6 +118,15 @@ def test_what_sounds_like_nothing_has_no_rule() -> None:
     assert seen("😂 @iemand #") == Danger(False)
 
 
+def test_without_names_the_same_is_found() -> None:
+    own = read_policy('emergency_phrases = ["ik ben", "geen ... meer"]')
+    for policy in (POLICY, own):
+        for _, _, text in rows()[::9]:
+            unnamed = look(text, policy.danger, named=False)
+
+            assert unnamed.found == seen(text, policy).found, text
+
+
 def test_own_phrases_still_count_and_obey_the_guards() -> None:
     policy = read_policy('emergency_phrases = ["Rode  Ballon"]')
 
