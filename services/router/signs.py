@@ -96,6 +96,7 @@ def check(file: EmergencyFile) -> None:
                 raise PhraseError(f"the emergency {kind} `{one.name}` has no phrases")
     points = [(one.name, one.points) for one in file.sign]
     points += [(one.name, one.points) for one in file.calm]
+    points += [("phrase", file.phrase), ("held", file.held)]
     for name, given in points:
         if given < 0:
             raise PhraseError(f"the points of `{name}` must not be below 0")

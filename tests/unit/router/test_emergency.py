@@ -164,6 +164,7 @@ GROUP = '[[emergency.group]]\nname = "g"\nphrases = '
         ('[[emergency.sign]]\nname = "s"\npoints = -1\nwords = ["x"]', "points of `s` must not be"),
         ('[[emergency.sign]]\nname = " "\npoints = 1\nwords = ["x"]', "needs a name of its own"),
         (GROUP + '["mes"]\n[emergency]\nenough = 0', "`enough` must be at least 1 point"),
+        (GROUP + '["mes"]\n[emergency]\nheld = -1', "points of `held` must not be"),
         ('[emergency.marks]\njoke = ["x"]', "joke"),
     ],
 )
