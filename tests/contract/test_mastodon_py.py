@@ -4,6 +4,7 @@ import asyncio
 import queue
 import socket
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from toog.platforms.accounts import Account
-from toog.platforms.mastodon.sandbox import MastodonSandbox
+from toog.platforms.mastodon.sandbox import MastodonSandbox, gate
 from toog.platforms.playing import Act, Citizen, Ledger
 
 MIA = Citizen("220", "mia@zee.example", "Mia")
@@ -85,7 +86,10 @@ async def test_it_posts_and_replies(server: MastodonSandbox, client: Mastodon) -
     assert [status.id for status in listed] == [answered.id, posted.id]
 
 
-async def test_it_pages_through_notifications(server: MastodonSandbox, client: Mastodon) -> None:
+async def test_it_pages_through_notifications(
+    server: MastodonSandbox, client: Mastodon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "time", SimpleNamespace(time=lambda: 1e9))  # no new five minutes
     natives = [await server.act(Act("mention", MIA, f"@stadpoldem {n}")) for n in range(5)]
 
     page = await asyncio.to_thread(client.notifications, types=["mention"], limit=2)

@@ -43,10 +43,16 @@ class Desk:
         )
         self.records: list[Outgoing] = []
         self.grown = asyncio.Event()
+        self.paged = asyncio.Event()
 
     async def take(self, records: Sequence[Outgoing]) -> None:
         self.records += records
         self.grown.set()
+
+    async def answered(self, answer: httpx.Response) -> None:
+        """Notes that the page is there which is asked for once the stream is open."""
+        if "/notifications" in answer.url.path or "/timelines/" in answer.url.path:
+            self.paged.set()
 
     def ids(self) -> list[str]:
         return [events.decode(record.value).id for record in self.records]
@@ -79,7 +85,7 @@ async def listening(
         serving = asyncio.create_task(listener.serve(sockets=[sock]))
         while not listener.started:  # noqa: ASYNC110 (uvicorn offers no event for it)
             await asyncio.sleep(0.01)
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(event_hooks={"response": [desk.answered]}) as http:
             means = Means(
                 http=http,
                 send=desk.take,
@@ -96,11 +102,11 @@ async def listening(
         await serving
 
 
-async def connected(stream: Stream) -> None:
+async def connected(desk: Desk, stream: Stream) -> None:
+    """The stream is open, and what is said from now on stands on no page: it comes once."""
     async with asyncio.timeout(10):
-        while not stream.state()["connected"]:  # noqa: ASYNC110 (a state to be looked at, no event)
-            await asyncio.sleep(0.02)
-    await asyncio.sleep(0.1)  # the pages that follow the opening
+        await desk.paged.wait()
+    assert stream.state()["connected"]
 
 
 WAYS: list[tuple[str, Way | None, IdKind]] = [
@@ -117,7 +123,7 @@ async def test_whatever_way_the_server_knows_all_arrives(
     kind: str, only: Way | None, ids: IdKind
 ) -> None:
     async with listening(kind, only, ids) as (desk, stream):
-        await connected(stream)
+        await connected(desk, stream)
         for n in range(3):
             await desk.server.act(Act("mention", MIA, f"@stadpoldem {n}"))
         await desk.server.act(Act("dm", MIA, "kan ik iemand spreken?"))
@@ -128,7 +134,7 @@ async def test_whatever_way_the_server_knows_all_arrives(
 
 async def test_what_a_cut_loses_the_page_gives() -> None:
     async with listening("user_stream", "websocket", "flake") as (desk, stream):
-        await connected(stream)
+        await connected(desk, stream)
         await desk.server.act(Act("mention", MIA, "@stadpoldem een"))
         await desk.until(lambda: len(desk.ids()) == 1)
         desk.server.streams.hang_up()
@@ -138,7 +144,7 @@ async def test_what_a_cut_loses_the_page_gives() -> None:
 
 async def test_a_server_that_does_not_describe_itself_streams_at_its_api() -> None:
     async with listening("user_stream", instance=False) as (desk, stream):
-        await connected(stream)
+        await connected(desk, stream)
         await desk.server.act(Act("mention", MIA, "@stadpoldem dag"))
         await desk.until(lambda: desk.server.ledger.played <= set(desk.ids()))
 
@@ -146,7 +152,7 @@ async def test_a_server_that_does_not_describe_itself_streams_at_its_api() -> No
 @pytest.mark.parametrize("only", ["sse", "websocket"])
 async def test_the_room_goes_its_own_way(only: Way) -> None:
     async with listening("hashtag", only) as (desk, stream):
-        await connected(stream)
+        await connected(desk, stream)
         await desk.server.act(Act("noise", MIA, "spannend #Politie247"))
         await desk.server.act(Act("mention", MIA, "@stadpoldem wie was dat? #politie247"))
         await desk.until(lambda: desk.server.ledger.played <= set(desk.ids()))

@@ -172,6 +172,9 @@ async def test_what_came_by_its_id_only_follows_with_its_text(night: Night) -> N
 
     assert all("vraag" in event.text for event in enriched.values())
     found = 'toog_ingest_look_ups_total{platform="instagram",result="found"}'
+    async with asyncio.timeout(10):  # a look-up is counted once Kafka has confirmed what it found
+        while await night.ingest.metric(found) < len(bare):  # noqa: ASYNC110 - the process is polled
+            await asyncio.sleep(0.05)
     assert await night.ingest.metric(found) == len(bare)
 
 

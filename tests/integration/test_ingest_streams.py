@@ -291,7 +291,8 @@ async def test_an_overlong_item_is_a_dead_letter_and_the_stream_goes_on(
     async with world.driven():
         await until(lambda: len(world.written) == 2)
 
-    event, letter = world.written
+    # two reads of the socket are one group or two: only in one group the event stands first
+    event, letter = sorted(world.written, key=lambda record: record.topic is DEAD)
     assert (letter.topic, dead.decode(letter.value).error) == (DEAD, "Overlong")
     assert dead.decode(letter.value).bytes == b"x" * 100
     assert header(event.headers, "ce_id") == "1"

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,8 +32,8 @@ print("stand-in is up", flush=True)
 http.server.HTTPServer(("127.0.0.1", port), Answer).serve_forever()
 """
 CRASHING = """
-import time
-time.sleep(0.3)
+import pathlib, sys, time
+while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.02)
 print("no luck")
 """
 DEAF = """
@@ -54,10 +55,10 @@ def stand_in(name: str, folder: Path) -> Program:
     )
 
 
-def script(name: str, text: str, folder: Path) -> Program:
+def script(name: str, text: str, folder: Path, *arguments: str) -> Program:
     return Program(
         name=name,
-        argv=[sys.executable, "-c", text],
+        argv=[sys.executable, "-c", text, *arguments],
         env=dict(os.environ),
         log=folder / f"{name}.log",
         stop_within_s=0.3,
@@ -141,15 +142,20 @@ async def test_a_program_that_ends_at_once_says_why(supervisor: Supervisor, tmp_
 
 
 async def test_a_program_that_is_never_ready_is_given_up(
-    supervisor: Supervisor, tmp_path: Path
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def clock() -> float:  # its time is over as soon as it has spoken
+        log = tmp_path / "slow.log"
+        return 60.0 if log.exists() and "still busy" in log.read_text() else 0.0
+
+    monkeypatch.setattr("toog.local.processes.time", SimpleNamespace(monotonic=clock))
     slow = Program(
         name="slow",
         argv=[sys.executable, "-c", "import time; print('still busy', flush=True); time.sleep(60)"],
         env=dict(os.environ),
         log=tmp_path / "slow.log",
         ready_url=f"http://127.0.0.1:{ports.free_port()}/",
-        ready_within_s=0.5,
+        ready_within_s=30,
     )
 
     with pytest.raises(LocalError, match=r"not ready within .*still busy"):
@@ -160,7 +166,9 @@ async def test_a_program_that_keeps_ending_is_not_restarted_for_ever(
     supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("toog.local.processes.LONGEST_PAUSE_S", 0.05)
-    await supervisor.start(script("crashing", CRASHING, tmp_path))
+    started = tmp_path / "started"  # before that it does not end
+    await supervisor.start(script("crashing", CRASHING, tmp_path, str(started)))
+    started.touch()
 
     with pytest.raises(LocalError, match=r"not restarted any more.*no luck"):
         await asyncio.wait_for(supervisor.until_failure(), timeout=15)

@@ -386,7 +386,10 @@ async def test_a_revived_message_waits_at_the_desk_unchanged_in_lane_thread(desk
 async def test_revived_twice_and_at_once_it_is_one_message(desk: Desk) -> None:
     (record,) = await desk.dropped(aside("1"))
 
-    together = await asyncio.gather(*(desk.revive(record) for _ in range(3)))
+    async with desk.pool.acquire() as hold, hold.transaction():
+        # at once: the desk takes the first one in only after the last one was asked for
+        await hold.execute("LOCK TABLE responder.messages IN SHARE MODE")
+        together = await asyncio.gather(*(desk.revive(record) for _ in range(3)))
     await desk.settled()
     later = await desk.revive(record)
     await desk.settled()
@@ -600,13 +603,20 @@ async def test_without_the_database_nothing_is_shown(postgres: Postgres, desk: D
 async def test_two_at_once_and_no_more(desk: Desk) -> None:
     await desk.dropped(*(aside(str(n)) for n in range(20)))
 
-    answers = await asyncio.gather(
-        *(desk.api.get("/review", params={**EVENING, "per_reason": 20}) for _ in range(6))
-    )
+    async with desk.pool.acquire() as hold, hold.transaction():
+        # both stand before their audit row until the others have come
+        await hold.execute("LOCK TABLE responder.audit IN SHARE MODE")
+        asked = [
+            asyncio.create_task(desk.api.get("/review", params={**EVENING, "per_reason": 20}))
+            for _ in range(6)
+        ]
+        async with asyncio.timeout(20):
+            while sum(one.done() for one in asked) < 4:  # noqa: ASYNC110 - any four of them
+                await asyncio.sleep(0.02)
+    answers = await asyncio.gather(*asked)
 
     statuses = sorted(answer.status_code for answer in answers)
-    assert statuses[:2] == [200, 200]
-    assert statuses[-1] == 503
+    assert statuses == [200, 200, 503, 503, 503, 503]
     busy = next(answer for answer in answers if answer.status_code == 503)
     assert busy.headers["retry-after"] == "5"
-    assert len(await desk.audit()) == statuses.count(200)
+    assert len(await desk.audit()) == 2

@@ -31,7 +31,7 @@ from toog.platforms.base import (
 
 RESULTS: dict[int, SendResult] = {
     403: Refused("reply_not_allowed", permanent=True),
-    429: Refused("rate_limited", permanent=False, wait_s=0.4),
+    429: Refused("rate_limited", permanent=False, wait_s=2.0),
     401: Refused("unauthorized", permanent=False, stop=True),
     503: Unsure("http_503"),
 }

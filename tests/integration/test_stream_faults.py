@@ -63,8 +63,8 @@ async def test_a_consumer_killed_between_effect_and_commit_loses_nothing_and_rep
     stream: Stream,
 ) -> None:
     await stream.send(2000)
-    worker, _ = stream.worker(slow=0.3)
-    await stream.until(200, within=15)
+    worker, _ = stream.worker(slow=30)  # so that the kill falls between, however late it comes
+    await stream.until(1, within=15)
     await ended(worker, signal.SIGKILL, within=5)
     stream.worker()
     await stream.until(2000, within=20)

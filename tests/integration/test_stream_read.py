@@ -204,10 +204,10 @@ async def test_no_broker_is_said_at_once(tmp_path: Path) -> None:
 async def test_a_broker_that_goes_away_ends_questions_and_scans(
     log: Log, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read, "ANSWER_WITHIN_S", 1.0)
-    monkeypatch.setattr(read, "SILENT_FOR_S", 1.0)
     await log.write(range(10))
     spans = await log.spans()
+    monkeypatch.setattr(read, "ANSWER_WITHIN_S", 1.0)
+    monkeypatch.setattr(read, "SILENT_FOR_S", 1.0)
     await asyncio.to_thread(kafka.kill)
     with pytest.raises(UnavailableError):
         await log.spans()

@@ -5,7 +5,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +47,11 @@ INTAKE = partition_of(KEY, EVENTS.partitions)
 AT_DESK = partition_of(KEY, DESK.partitions)
 
 
+def received() -> datetime:
+    """The receipt of the intake records that something is said of now."""
+    return datetime.now(UTC)
+
+
 def place(offset: int) -> str:
     """The coordinates of an intake record of ours: all have one key, so one partition."""
     return record_of(EVENTS.name, INTAKE, offset)
@@ -79,10 +83,9 @@ def dropped(
 
 def page(*lines: tuple[int, DroppedReason, float | None]) -> Outgoing:
     """A page of the ledger: offset, reason and sentiment of each line, received now."""
-    now = datetime.now(UTC)
-    received_ms = round(now.timestamp() * 1000)
+    at = received()
     written_lines = [
-        Line(offset, "h", reason, "x", now, received_ms, sentiment=sentiment)
+        Line(offset, "h", reason, "x", at, _ms(at), sentiment=sentiment)
         for offset, reason, sentiment in lines
     ]
     return written(DROPPED, ledger.encode(Page(EVENTS.name, INTAKE, "1", written_lines)))
@@ -96,7 +99,7 @@ def letter(stage: str, record: str) -> Outgoing:
         key=f"dead:{stage}:{record}",
         error="ValueError",
         body=b"?",
-        now=datetime.now(UTC),
+        now=received(),
         source_partition=record.rpartition(":")[0],
     )
 
@@ -121,8 +124,12 @@ def happened(id_: str, kind: activity.ActivityKind, **fields: object) -> Outgoin
 def written(
     topic: Topic, value: bytes, headers: Iterable[tuple[str, bytes]] = (), key: bytes = KEY
 ) -> Outgoing:
-    """A record with the key that all have here."""
-    return Outgoing(topic, key, value, list(headers), int(time.time() * 1000))
+    """A record with the key and the receipt that all have here."""
+    return Outgoing(topic, key, value, list(headers), _ms(received()))
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 class Ledger:

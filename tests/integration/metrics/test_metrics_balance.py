@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import support.ledger
 from support.ledger import (
     AT_DESK,
     INTAKE,
@@ -37,6 +39,8 @@ async def ledger(
     kafka: Kafka, prefix: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Ledger]:
     monkeypatch.setattr(audit, "EVERY_S", 0.1)  # so that a test waits for no round
+    at = datetime.now(UTC)  # whatever is said of a record, however late, carries its receipt on
+    monkeypatch.setattr(support.ledger, "received", lambda: at)
     async with Ledger(kafka.bootstrap, prefix, database).played() as made:
         yield made
 

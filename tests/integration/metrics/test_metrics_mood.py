@@ -1,8 +1,10 @@
 """The mood on a real broker and a real database: every message counts once, whatever is told twice."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
+import support.ledger
 from support.ledger import Ledger, about, addressed, dropped
 
 from services.metrics import audit
@@ -18,6 +20,8 @@ async def ledger(
     kafka: Kafka, prefix: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Ledger]:
     monkeypatch.setattr(audit, "EVERY_S", 0.1)  # so that a test waits for no round
+    at = datetime.now(UTC)  # whatever is said of a record, however late, carries its receipt on
+    monkeypatch.setattr(support.ledger, "received", lambda: at)
     async with Ledger(kafka.bootstrap, prefix, database).played() as made:
         yield made
 
