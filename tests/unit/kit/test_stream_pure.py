@@ -1,14 +1,20 @@
 """The valve and the batcher: bounded, fair, and honest about what was not written."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
 
 import pytest
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from toog.contracts.topics import EVENTS
 from toog.kit.errors import UnavailableError
+from toog.kit.settings import KafkaSettings
+from toog.kit.stream.consume import Consumer, Rejected
+from toog.kit.stream.metrics import StreamMetrics
 from toog.kit.stream.produce import Batcher, Outgoing
 from toog.kit.stream.valve import IN_A_ROW, IN_WINDOW, WINDOW, Valve
 
@@ -83,6 +89,59 @@ def test_what_closed_it_does_not_close_the_next_one_and_a_new_series_does() -> N
     assert first.closed_at == 0
     assert closed == [2 * IN_A_ROW - 1]
     assert resumed.closed_at == IN_A_ROW
+
+
+class Client:
+    """What a batch asks of aiokafka's consumer, and what it was told."""
+
+    def __init__(self) -> None:
+        self.sought: dict[TopicPartition, int] = {}
+        self.committed: dict[TopicPartition, int] = {}
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition(EVENTS.name, number) for number in range(2)}
+
+    def pause(self, *_: TopicPartition) -> None: ...
+
+    def resume(self, *_: TopicPartition) -> None: ...
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self.sought[place] = offset
+
+    async def commit(self, kept: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        self.committed |= {place: meta.offset for place, meta in kept.items()}
+
+
+def unreadable(partition: int, offset: int) -> ConsumerRecord:
+    return ConsumerRecord(
+        topic=EVENTS.name, partition=partition, offset=offset, timestamp=0, timestamp_type=0,
+        key=b"k", value=b"?", checksum=None, serialized_key_size=1, serialized_value_size=1,
+        headers=(),
+    )  # fmt: skip
+
+
+async def test_what_a_valve_keeps_back_stays_when_it_is_resumed_while_letters_are_written() -> None:
+    client, letters = Client(), []
+
+    class Out:
+        async def send(self, records: Iterable[Outgoing]) -> None:
+            letters.extend(records)
+            assert consumer.resume() == [f"{EVENTS.name}:0"]
+
+    async def handle(records: Sequence[ConsumerRecord]) -> list[Rejected]:
+        return [Rejected(record, ValueError("a text")) for record in records]
+
+    consumer = Consumer(
+        settings=KafkaSettings(instance="test"), topics=[EVENTS], group="g", stage="router",
+        handle=handle, producer=Out(), metrics=StreamMetrics(CollectorRegistry()),
+    )  # fmt: skip
+    consumer._subscriber = SimpleNamespace(consumer=client)
+    series, elsewhere = (TopicPartition(EVENTS.name, number) for number in range(2))
+    await consumer._on_batch([*(unreadable(0, n) for n in range(IN_A_ROW)), unreadable(1, 0)])
+
+    assert len(letters) == 1  # of the record elsewhere; those of the series have none yet
+    assert client.committed == {series: 0, elsewhere: 1}
+    assert client.sought == {series: 0}
 
 
 async def test_callers_that_come_during_a_write_share_the_next_one() -> None:

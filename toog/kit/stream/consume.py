@@ -202,6 +202,8 @@ class Consumer:
             valve = self._valves.setdefault(place, Valve())
             if valve.saw_all(offsets, bad.get(place, ())):
                 self._close(client, place, valve)
+        # before the letters: a valve that is resumed meanwhile still kept back what they leave out
+        held = {p: at for p in last if (at := self._valves[p].closed_at) is not None}
         letters = [
             dead.of_record(r.record, self._topics[r.record.topic].name, self._stage, r.error)
             for r in rejected
@@ -210,11 +212,9 @@ class Consumer:
         if letters:
             await self._producer.send(letters)
             self._metrics.dead(self.name, len(letters))
-        for place in last:
-            closed_at = self._valves[place].closed_at
-            if closed_at is not None:
-                last[place] = closed_at  # also back behind what was committed before
-                client.seek(place, closed_at)
+        for place, closed_at in held.items():
+            last[place] = closed_at  # also back behind what was committed before
+            client.seek(place, closed_at)
         return {place: OffsetAndMetadata(offset, "") for place, offset in last.items()}
 
     def _beyond_valve(self, record: "ConsumerRecord[bytes, bytes]") -> bool:
