@@ -8,9 +8,10 @@ nothing: the desk sees it beside the case. Decision 0022 tells how the counts ar
 import re
 from functools import cache
 from importlib.resources import files
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import log
 from struct import Struct
+from sys import intern
 from typing import Final, NamedTuple
 
 from services.router.remembered import Remembered
@@ -24,17 +25,20 @@ _STEMS: Final = (4, 6)
 """Letters by which words with another ending are told to be one."""
 _PICTURE: Final = re.compile("[\u2190-\U0010ffff]")
 """From here on a character is a picture, or a letter of a script that we have no words of."""
-_LENGTHS: Final = 6
+_LENGTHS: Final = tuple(f"~{bits}" for bits in range(7))
+"""By how many bits the number of words takes; whatever takes more is as long as the last."""
 _FORM: Final = frozenset("^.,? ")
 _SMOOTHING: Final = 0.5
 """A word counts as seen half a time more everywhere, so that one line settles nothing."""
 _UNIT: Final = 1000
 """Weights are whole thousandths, so that their sum is the same in any order."""
-_LANES: Final = Struct(f"<{len(MESSAGE_KINDS) + 1}I")
-"""One whole number holds a sum per kind in 32 bits each, so that a text is one sum; the last counts what is known."""
+_LANES: Final = Struct(f"<{len(MESSAGE_KINDS)}I4x")
+"""One whole number holds a sum per kind in 32 bits each, so that a text is one sum; a last lane counts what is known."""
 _ZERO: Final = 1 << 31
 """The middle of a lane, so that none runs over into the next."""
 _NOTHING: Final = sum(_ZERO << 32 * lane for lane in range(len(MESSAGE_KINDS) + 1))
+_SOMETHING: Final = _ZERO + 1 << 32 * len(MESSAGE_KINDS)
+"""Of a sum from here on, whatever the other lanes hold, something is known."""
 
 Counts = tuple[int, ...]
 """In the order of `MESSAGE_KINDS`."""
@@ -52,19 +56,25 @@ def kind_of(text: str) -> MessageKind:
     said = words(text)
     told = sum(map(_TOLD.__getitem__, alone(text, said)), _NOTHING)
     pairs = _weights().pairs
-    told += sum(map(pairs.__getitem__, set(filter(pairs.__contains__, pairwise(said)))))
-    *sums, known = _LANES.unpack(told.to_bytes(_LANES.size, "little"))
-    return MESSAGE_KINDS[sums.index(max(sums))] if known > _ZERO else "other"
+    for pair in pairs.keys() & pairwise(said):
+        told += pairs[pair]
+    if told < _SOMETHING:
+        return "other"
+    sums = _LANES.unpack(told.to_bytes(_LANES.size, "little"))
+    return MESSAGE_KINDS[sums.index(max(sums))]
 
 
 def words(text: str) -> list[str]:
     """Its words without stretched letters; marks are `.`, `,` and `?`, of faces the first stands."""
-    return list(chain.from_iterable(map(_WRITTEN.__getitem__, pieces(text[:LOOKED_AT]))))
+    said: list[str] = []
+    for piece in pieces(text[:LOOKED_AT]):
+        said += _WRITTEN[piece]
+    return said
 
 
 def alone(text: str, said: list[str]) -> set[str]:
     """What counts once, however often it stands in a text: words, the opening (`^a`), length (`~3`), pictures."""
-    found = {*said, f"~{min(len(said).bit_length(), _LENGTHS)}"}
+    found = {*said, _LENGTHS[min(len(said).bit_length(), len(_LENGTHS) - 1)]}
     if said:
         found.add("^" + said[0])
     if not text.isascii():
@@ -85,7 +95,7 @@ def form(feature: str) -> bool:
 
 
 def _written(piece: str) -> tuple[str, ...]:
-    return tuple(map(_word, cut(piece)))
+    return tuple(map(intern, map(_word, cut(piece))))
 
 
 def _word(token: str) -> str:
@@ -123,7 +133,7 @@ def _weights() -> _Weights:
         told = known[counts] + (0 if form(feature) else 1 << 32 * len(MESSAGE_KINDS))
         first, _, second = feature.partition(" ")
         if second:
-            weights.pairs[first, second] = told
+            weights.pairs[intern(first), intern(second)] = told
         else:
             weights.words[first] = told
     return weights

@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import files
-from itertools import chain
 from typing import Final, Protocol
 
 from services.router.remembered import Remembered
@@ -81,7 +80,9 @@ def language_of(text: str) -> str | None:
 
     The first call that the model judges loads it (0.1 s, 6 MB).
     """
-    written = list(chain.from_iterable(map(_WRITTEN.__getitem__, pieces(text[:LOOKED_AT]))))
+    written: list[str] = []
+    for piece in pieces(text[:LOOKED_AT]):
+        written += _WRITTEN[piece]
     words = set(written)
     telling = [_TELLING[word] for word in words if word in _TELLING]
     enough = max(_SETTLED, len(words) / _ONE_IN)
