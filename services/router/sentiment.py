@@ -43,13 +43,13 @@ Words = tuple[bytes, ...]
 
 
 class _Lexicon(NamedTuple):
-    """Words in UTF-8. `phrases` are found by their first word; the longest comes first.
+    """Words in UTF-8. `phrases` are found by their first two words; the longest comes first.
 
     A text that holds none of `telling` tells nothing; what tells begins with one of `first`.
     """
 
     words: dict[bytes, float]
-    phrases: dict[bytes, list[tuple[Words, float]]]
+    phrases: dict[Words, list[tuple[Words, float]]]
     telling: frozenset[bytes]
     first: frozenset[bytes]
     negations: frozenset[bytes]
@@ -75,7 +75,7 @@ def sentiment(text: str, language: str | None) -> float:
     if lexicon is not None:
         words = _split(said)
         if not lexicon.telling.isdisjoint(words):
-            total += sum(_values(words, lexicon))
+            total += _value(words, lexicon)
     return round(total / sqrt(total * total + _SOFT), 3) if total else 0.0
 
 
@@ -94,11 +94,12 @@ def _without_emoji(said: str) -> tuple[str, float]:
     return said, total
 
 
-def _values(words: list[bytes], lexicon: _Lexicon) -> Iterator[float]:
-    free = 0
-    for place in [place for place, word in enumerate(words) if word in lexicon.first]:
-        if place < free:
-            continue  # within the phrase before it
+def _value(words: list[bytes], lexicon: _Lexicon) -> float:
+    first = lexicon.first
+    total, free = 0.0, 0
+    for place, word in enumerate(words):
+        if word not in first or place < free:  # within the phrase before it
+            continue
         value, length = _at(words, place, lexicon)
         free = place + length
         if value:
@@ -107,7 +108,8 @@ def _values(words: list[bytes], lexicon: _Lexicon) -> Iterator[float]:
                 value *= _BOOSTED
             if not lexicon.negations.isdisjoint(before):
                 value *= _TURNED
-            yield value
+            total += value
+    return total
 
 
 def _same_clause(before: list[bytes]) -> list[bytes]:
@@ -118,7 +120,7 @@ def _same_clause(before: list[bytes]) -> list[bytes]:
 
 def _at(words: list[bytes], place: int, lexicon: _Lexicon) -> tuple[float, int]:
     """What begins at this word: its value, and how many words it takes."""
-    for phrase, value in lexicon.phrases.get(words[place], ()):
+    for phrase, value in lexicon.phrases.get(tuple(words[place : place + 2]), ()):
         if tuple(words[place : place + len(phrase)]) == phrase:
             return value, len(phrase)
     return lexicon.words.get(words[place], 0.0), 1
@@ -138,15 +140,15 @@ def _lexicon(code: str) -> _Lexicon:
     lists = [_entries(one) for one in LANGUAGES if code in {"", one}]
     entries = lists[0] if len(lists) == 1 else _together(lists) | _own("any")
     words = {phrase[0]: value for phrase, value in entries.items() if len(phrase) == 1 and value}
-    phrases: dict[bytes, list[tuple[Words, float]]] = {}
+    phrases: dict[Words, list[tuple[Words, float]]] = {}
     for phrase in sorted(entries, key=len, reverse=True):
         if len(phrase) > 1:
-            phrases.setdefault(phrase[0], []).append((phrase, entries[phrase]))
+            phrases.setdefault(phrase[:2], []).append((phrase, entries[phrase]))
     return _Lexicon(
         words=words,
         phrases=phrases,
         telling=frozenset(words).union(max(p, key=len) for p in entries if len(p) > 1),
-        first=frozenset(words).union(phrases),
+        first=frozenset(words).union(first for first, _ in phrases),
         negations=_bag("negation", code),
         boosters=_bag("booster", code),
     )
