@@ -45,7 +45,7 @@ def about_headers(about: About) -> list[tuple[str, bytes]]:
     """What else is said of an addressed message, behind the verdict."""
     headers = [
         ("ce_kind", about.kind.encode()),
-        ("ce_sentiment", f"{about.sentiment:.2f}".encode()),
+        ("ce_sentiment", b"%.2f" % about.sentiment),
     ]
     if about.language is not None:
         headers.append(("ce_language", about.language.encode()))
