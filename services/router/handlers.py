@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from aiokafka.structs import ConsumerRecord
 
-from services.router.about import about, mood
+from services.router.about import abouts, mood
 from services.router.policy import Policy
 from services.router.rules import Door, Facts, Verdicts
 from services.router.sentiment import sampled
@@ -18,7 +18,7 @@ from toog.contracts import ledger, wire
 from toog.contracts.ids import digest
 from toog.contracts.ledger import LINES, PAGE_BYTES, Line, Page
 from toog.contracts.topics import DESK, DROPPED, Topic, record_of
-from toog.contracts.verdicts import Verdict
+from toog.contracts.verdicts import About, Verdict
 from toog.kit.stream.consume import Rejected
 from toog.kit.stream.produce import Outgoing
 from toog.platforms.accounts import Accounts
@@ -29,6 +29,7 @@ PIECE: Final = 500
 Send = Callable[[Iterable[Outgoing]], Awaitable[None]]
 
 Heard = tuple["ConsumerRecord[bytes, bytes]", Facts]
+Kept = tuple["ConsumerRecord[bytes, bytes]", Facts, Verdict]
 
 decode: Final = msgspec.json.Decoder(Facts).decode
 """The facts of an event's bytes. Raises ValueError where it is none."""
@@ -58,8 +59,8 @@ class Judge:
     ) -> Iterable[Rejected]:
         """Sends every verdict of the batch, confirmed; what cannot be decoded is rejected.
 
-        A piece is decoded, then judged, then written: the same lists and code at work for many
-        records in a row stay in the processor's cache.
+        A piece is decoded, then judged, then asked its kinds and languages, then written: the same
+        lists and code at work for many records in a row stay in the processor's cache.
         """
         out: list[Outgoing] = []
         rejected: list[Rejected] = []
@@ -77,41 +78,46 @@ class Judge:
 
     def _written(self, heard: Sequence[Heard], judged: Sequence[Verdict]) -> Iterator[Outgoing]:
         dropped: defaultdict[int, list[Line]] = defaultdict(list)
+        kept: list[Kept] = []
         for (record, facts), verdict in zip(heard, judged, strict=True):
             if verdict.outcome == "dropped":
                 line = self.line(facts, verdict, record.offset, record.timestamp)
                 dropped[record.partition].append(line)
             else:
-                yield self.to_desk(record, facts, verdict)
+                kept.append((record, facts, verdict))
+        yield from self.to_desk(kept)
         yield from self.pages(dropped)
 
     def verdict(self, facts: Facts) -> Verdict:
         """Whether the desk gets it, and why."""
         return self._verdicts.of(facts)
 
-    def to_desk(
-        self, record: "ConsumerRecord[bytes, bytes]", facts: Facts, verdict: Verdict
-    ) -> Outgoing:
-        """The record for the desk: the event's bytes unchanged, the verdict behind its headers."""
-        return Outgoing(
-            topic=DESK,
-            key=record.key or facts.id.encode(),
-            value=record.value,
-            headers=[
-                *record.headers,
-                *self.headers(facts, verdict, record.partition, record.offset),
-            ],
-            timestamp_ms=record.timestamp,
-        )
+    def to_desk(self, kept: Sequence[Kept]) -> Iterator[Outgoing]:
+        """The records for the desk: the event's bytes unchanged, the verdict behind its headers."""
+        said = self.said([facts for _, facts, verdict in kept if verdict.outcome == "addressed"])
+        for record, facts, verdict in kept:
+            about = next(said) if verdict.outcome == "addressed" else None
+            added = self.headers(verdict, about, record.partition, record.offset)
+            yield Outgoing(
+                topic=DESK,
+                key=record.key or facts.id.encode(),
+                value=record.value,
+                headers=[*record.headers, *added],
+                timestamp_ms=record.timestamp,
+            )
+
+    def said(self, addressed: Sequence[Facts]) -> Iterator[About]:
+        """What is said of addressed messages beside the verdict."""
+        return abouts(addressed, self._policy)
 
     def headers(
-        self, facts: Facts, verdict: Verdict, partition: int, offset: int
+        self, verdict: Verdict, about: About | None, partition: int, offset: int
     ) -> list[tuple[str, bytes]]:
         """What is put behind the headers of an event that the desk gets."""
         coordinates = record_of(self._topic, partition, offset)
         headers = wire.verdict_headers(verdict, self._policy.rules, coordinates)
-        if verdict.outcome == "addressed":
-            headers += wire.about_headers(about(facts, self._policy))
+        if about is not None:
+            headers += wire.about_headers(about)
         return headers
 
     def line(self, facts: Facts, verdict: Verdict, offset: int, received_ms: int) -> Line:

@@ -14,8 +14,10 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, Message, Producer, 
 from support.meter import Meter, spent
 
 from services.router.handlers import Judge, decode
+from services.router.rules import Facts
 from toog.contracts.ledger import Line
 from toog.contracts.topics import DESK, DROPPED, MAX_RECORD_BYTES
+from toog.contracts.verdicts import Verdict
 from toog.kit.stream.client import topic_name
 from toog.kit.stream.produce import BATCH_BYTES
 
@@ -73,6 +75,7 @@ def write(
     dropped: defaultdict[Judge, defaultdict[int, list[Line]]] = defaultdict(
         lambda: defaultdict(list)
     )
+    kept: defaultdict[Judge, list[tuple[Message, Facts, Verdict]]] = defaultdict(list)
     for message in batch:
         judge, value, (kind, received_ms) = (
             by_topic[message.topic()],
@@ -86,12 +89,21 @@ def write(
         if verdict.outcome == "dropped":
             line = judge.line(facts, verdict, offset, received_ms)
             dropped[judge][partition].append(line)
-            continue
-        added = judge.headers(facts, verdict, partition, offset)
-        headers = [*message.headers(), *added]
-        producer.produce(
-            out[DESK.name], key=message.key(), value=value, headers=headers, timestamp=received_ms
-        )
+        else:
+            kept[judge].append((message, facts, verdict))
+    for judge, those in kept.items():
+        said = judge.said([facts for _, facts, verdict in those if verdict.outcome == "addressed"])
+        for message, _, verdict in those:
+            about = next(said) if verdict.outcome == "addressed" else None
+            added = judge.headers(verdict, about, message.partition(), message.offset())
+            _, received_ms = message.timestamp()
+            producer.produce(
+                out[DESK.name],
+                key=message.key(),
+                value=message.value(),
+                headers=[*message.headers(), *added],
+                timestamp=received_ms,
+            )
     for judge, lines in dropped.items():
         for page in judge.pages(lines):
             producer.produce(

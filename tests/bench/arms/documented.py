@@ -33,7 +33,7 @@ async def handle_each(task: Task, meter: Meter) -> None:
             line = judge.line(facts, verdict, record.offset, record.timestamp)
             (told,) = judge.pages({record.partition: [line]})
         else:
-            told = judge.to_desk(record, facts, verdict)
+            (told,) = judge.to_desk([(record, facts, verdict)])
         await publishers[told.topic.name].publish(
             told.value,
             key=told.key,

@@ -134,7 +134,7 @@ async def test_of_differing_verdicts_the_highest_counts_and_the_difference_too(
         facts = msgspec.json.decode(record.value, type=Facts)
         changed = Verdict("addressed", "mention", "mention")
         assert judge(facts, "own", POLICY, OURS) != changed
-        await night.out.send([other.to_desk(record, facts, changed)])
+        await night.out.send(other.to_desk([(record, facts, changed)]))
     sheet = await balance(night.kafka)
     shown = await toog("balance", **night.environment)
 
