@@ -20,7 +20,7 @@ from toog.local.project import say
 SCALE: Final = float(os.environ.get("BENCH_SCALE", "1"))
 """A part of the whole (0.1, say), to try the benchmark itself; figures are those of 1."""
 
-ROUNDS: Final = 5
+ROUNDS: Final = 10
 """Of the arms; what disturbs a machine lasts seconds, and each arm should have met a quiet one."""
 FLAT_ROUNDS: Final = 3
 ARMS: Final[Mapping[str, float]] = {
@@ -36,7 +36,7 @@ FLAT: Final = tuple((partitions, count) for partitions in (6, 48) for count in (
 
 
 def rows() -> Iterator[Row]:
-    """All rows of the router; some nine minutes."""
+    """All rows of the router; seven to eleven minutes."""
     yield from asyncio.run(_measure())
 
 
