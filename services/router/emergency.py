@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from copy import copy
 from functools import cached_property
 from itertools import chain
-from sys import maxsize
+from math import inf
 from typing import Final, NamedTuple
 
 from services.router.clues import Could
@@ -23,6 +23,7 @@ from services.router.places import Hit
 from services.router.remembered import Remembered
 from services.router.signs import (
     GUARDS,
+    OWN,
     Calm,
     EmergencyFile,
     Group,
@@ -34,7 +35,6 @@ from services.router.signs import (
 )
 from services.router.tokens import pieces
 
-_OWN: Final = "emergency_phrases"
 _BEFORE: Final = 5
 """Words before a danger in which a negation turns it round."""
 
@@ -75,7 +75,7 @@ class Phrases:
     def beside(self, own: tuple[str, ...]) -> "Phrases":
         """These, and whole phrases that are enough alone. Raises PhraseError with a sentence."""
         both = copy(self)
-        group = Group(_OWN, own)
+        group = Group(OWN, own)
         phrases = Phrasebook[Sign | Group](
             ((group, text) for text in own),
             self.file.words,
@@ -85,11 +85,11 @@ class Phrases:
         both.books = (phrases, *self.books)
         return both
 
-    def _spare(self, tags: tuple[Sign | Group, ...]) -> int:
+    def _spare(self, tags: tuple[Sign | Group, ...]) -> float:
         """The points beyond those that are asked, at most, where these could stand."""
         groups = {tag.name for tag in tags if isinstance(tag, Group)}
-        if _OWN in groups:
-            return maxsize
+        if OWN in groups:
+            return inf
         points = sum(tag.points for tag in tags if isinstance(tag, Sign))
         return points + (self.file.phrase if groups else 0) - asked(self.file, tags)
 
@@ -168,7 +168,7 @@ class _Text:
     def held(self, hit: Hit, calm: Calm) -> bool:
         """Whether this calm sign, where it is no part of what stands there, holds that back."""
         holds = calm.holds
-        if holds is None or set(self._starts.get(calm, ())).issubset(hit.taken):
+        if holds is None or all(at in hit.taken for at in self._starts.get(calm, ())):
             return False
         if holds == "text":
             return True
@@ -221,13 +221,13 @@ def look(text: str, phrases: Phrases, *, named: bool = True) -> Danger:
     groups = {tag: hits for tag, hits in standing.items() if isinstance(tag, Group)}
     points = sum([sign.points for sign in signs])
     enough = asked(file, standing)
-    own = len(read) > 1 and any(group.name == _OWN for group in groups)
+    own = any(group.name == OWN for group in groups)
     if points + (file.phrase if groups else 0) - less < enough and not own:
         return _NO_DANGER
     against = _Text(words, phrases.calm, calm)
     free, held = _free(groups, against)
-    if free is not None and free.name == _OWN:
-        return Danger(True, _OWN)
+    if free is not None and free.name == OWN:
+        return Danger(True, OWN)
     if groups:
         points += file.phrase if free else -file.held
     found = points - sum([calm.points for calm in against.calm]) >= enough
@@ -258,7 +258,7 @@ def _heaviest(
 def _free(groups: dict[Group, list[Hit]], said: _Text) -> tuple[Group | None, set[Guard]]:
     """A group with a phrase that no guard holds back, one of the operator's first; and the guards."""
     held = set[Guard]()
-    for group in sorted(groups, key=lambda group: group.name != _OWN):
+    for group in sorted(groups, key=lambda group: group.name != OWN):
         for hit in groups[group]:
             guards = _holding(hit, said) - group.without
             if not guards:

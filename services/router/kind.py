@@ -11,7 +11,6 @@ from importlib.resources import files
 from itertools import pairwise
 from math import log
 from struct import Struct
-from sys import intern
 from typing import Final, NamedTuple
 
 from services.router.remembered import Remembered
@@ -45,10 +44,15 @@ Counts = tuple[int, ...]
 
 
 class _Weights(NamedTuple):
-    """What words and stems, and pairs of words, tell of all kinds in one number each."""
+    """What words and stems, and pairs of words, tell of all kinds in one number each.
+
+    `paired` gives each word of a pair as it stands there: of one and the same string it is told at once
+    that it is equal.
+    """
 
     words: dict[str, int]
     pairs: dict[tuple[str, str], int]
+    paired: dict[str, str]
 
 
 def kind_of(text: str) -> MessageKind:
@@ -95,7 +99,8 @@ def form(feature: str) -> bool:
 
 
 def _written(piece: str) -> tuple[str, ...]:
-    return tuple(map(intern, map(_word, cut(piece))))
+    paired = _weights().paired
+    return tuple([paired.get(word, word) for word in map(_word, cut(piece))])
 
 
 def _word(token: str) -> str:
@@ -128,12 +133,13 @@ def _weights() -> _Weights:
             counted[written] = tuple(map(int, numbers.split()))
     totals = [sum(column) for column in zip(*counted.values(), strict=True)]
     known = {counts: _packed(counts, totals, len(counted)) for counts in set(counted.values())}
-    weights = _Weights({}, {})
+    weights = _Weights({}, {}, {})
     for feature, counts in counted.items():
         told = known[counts] + (0 if form(feature) else 1 << 32 * len(MESSAGE_KINDS))
         first, _, second = feature.partition(" ")
         if second:
-            weights.pairs[intern(first), intern(second)] = told
+            same = weights.paired.setdefault
+            weights.pairs[same(first, first), same(second, second)] = told
         else:
             weights.words[first] = told
     return weights

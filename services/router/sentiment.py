@@ -76,7 +76,7 @@ def sentiment(text: str, language: str | None) -> float:
         words = _split(said)
         if not lexicon.telling.isdisjoint(words):
             total += _value(words, lexicon)
-    return round(total / sqrt(total * total + _SOFT), 3) if total else 0.0
+    return round(total / sqrt(total * total + _SOFT), 3) or 0.0
 
 
 def _split(said: str) -> list[bytes]:
@@ -87,7 +87,9 @@ def _split(said: str) -> list[bytes]:
 def _without_emoji(said: str) -> tuple[str, float]:
     """The text with blanks for emoji and marks that are no ASCII, and what the emoji tell."""
     emoji, total = _emoji(), 0.0
-    for mark in _marks().intersection(said):
+    for mark in sorted(
+        _marks().intersection(said)
+    ):  # a sum depends on the order, in its last digit
         if mark in emoji:
             total += emoji[mark] * min(said.count(mark), _MOST_OF_ONE)
         said = said.replace(mark, "'" if mark in "’‘" else " ")

@@ -10,6 +10,8 @@ from services.router.phrases import PhraseError
 Guard = Literal["fiction", "negation", "figure", "past", "general"]
 Holds = Literal["story", "comment", "text", "clause", "sentence", "before"]
 
+OWN: Final = "emergency_phrases"
+"""The group of an operator's own phrases, which are enough alone."""
 GUARDS: Final[tuple[Guard, ...]] = ("fiction", "negation", "figure", "past", "general")
 
 
@@ -87,6 +89,8 @@ def check(file: EmergencyFile) -> None:
     """Raises PhraseError with a sentence."""
     if file.enough < 1:
         raise PhraseError("`enough` must be at least 1 point")
+    if any(group.name == OWN for group in file.group):
+        raise PhraseError(f"no emergency group can be named `{OWN}`: so the policy's own are named")
     for kind, some in (("group", file.group), ("sign", file.sign), ("calm sign", file.calm)):
         names = [one.name for one in some]
         for one in some:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from toog.kit.errors import UnavailableError
 from toog.kit.settings import KafkaSettings
 from toog.kit.stream.consume import Consumer, Rejected
 from toog.kit.stream.metrics import StreamMetrics
-from toog.kit.stream.produce import Batcher, Outgoing
+from toog.kit.stream.produce import Batcher, Outgoing, Producer
 from toog.kit.stream.valve import IN_A_ROW, IN_WINDOW, WINDOW, Valve
 
 RECORD = Outgoing(EVENTS, b"k", b"v", [], 0)
@@ -142,6 +143,39 @@ async def test_what_a_valve_keeps_back_stays_when_it_is_resumed_while_letters_ar
     assert len(letters) == 1  # of the record elsewhere; those of the series have none yet
     assert client.committed == {series: 0, elsewhere: 1}
     assert client.sought == {series: 0}
+
+
+async def test_what_fails_to_be_read_is_counted_and_soon_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    known = CollectorRegistry()
+
+    class Restarting(Client):
+        async def getmany(self, **_: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+            if not slept:
+                raise GroupCoordinatorNotAvailableError
+            return {TopicPartition(EVENTS.name, n): [unreadable(n, 7)] for n in range(2)}
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def handle(_: Sequence[ConsumerRecord]) -> list[Rejected]:
+        return []
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    consumer = Consumer(
+        settings=KafkaSettings(instance="test"), topics=[EVENTS], group="g", stage="router",
+        handle=handle, producer=Producer(KafkaSettings(instance="test")),
+        metrics=StreamMetrics(known),
+    )  # fmt: skip
+
+    assert await consumer._next_batch(Restarting()) == ()
+    assert len(slept) == 1
+    assert slept[0] <= 1
+    labels = {"group": "g", "error": "GroupCoordinatorNotAvailableError"}
+    assert known.get_sample_value("toog_consumer_failures_total", labels) == 1
+    assert [record.partition for record in await consumer._next_batch(Restarting())] == [0, 1]
 
 
 async def test_callers_that_come_during_a_write_share_the_next_one() -> None:

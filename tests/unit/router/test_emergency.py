@@ -159,6 +159,10 @@ GROUP = '[[emergency.group]]\nname = "g"\nphrases = '
             "fiction, negation, figure, past, general, not 'luck'",
         ),
         (GROUP + '["mes"]\n' + GROUP + '["mes"]', "`g` needs a name of its own"),
+        (
+            (GROUP + '["mes"]').replace('"g"', '"emergency_phrases"'),
+            "no emergency group can be named `emergency_phrases`",
+        ),
         ('emergency_phrases = ["..."]', "must begin and end with a word"),
         ("[emergency]\ngroups = 1", "groups"),
         ('[[emergency.sign]]\nname = "s"\npoints = -1\nwords = ["x"]', "points of `s` must not be"),
@@ -255,6 +259,7 @@ EIGHT_MIB = 8 * 2**20
         "gisteren werd er ingebroken en ",
         "mijn kind is ",
         "ik ik ik wil wil niet ",
+        "end it xd ",
         ". , ",
         "\u0301é😂",
         "\ufdfa",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.router.sentiment import LANGUAGES, LOOKED_AT, sampled, sentiment
+from services.router.sentiment import LANGUAGES, LOOKED_AT, _emoji, sampled, sentiment
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "sentiment"
 LEXICON = files("services.router.lexicon")
@@ -109,6 +109,11 @@ def test_it_stays_within_its_bounds(language: str | None) -> None:
 def test_a_language_that_we_have_no_list_of_is_judged_by_emoji_only() -> None:
     assert sentiment("super gut, top, bravo", "de") == 0
     assert sentiment("super gut 👎", "de") < 0
+
+
+def test_a_sum_of_almost_nothing_is_nothing() -> None:
+    assert -1e-9 < sum(_emoji()[emoji] for emoji in "👿💯🤝") < 0
+    assert str(sentiment("🤝 👿 💯", None)) == "0.0"  # a header would say -0.00
 
 
 GROUPS = """

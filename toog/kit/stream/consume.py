@@ -152,7 +152,14 @@ class Consumer:
         self, client: AIOKafkaConsumer
     ) -> tuple["ConsumerRecord[bytes, bytes]", ...]:
         """What is there, as soon as something is; empty after a while."""
-        found = await client.getmany(timeout_ms=WAIT_MS, max_records=self._max_records)
+        try:
+            found = await client.getmany(timeout_ms=WAIT_MS, max_records=self._max_records)
+        except KafkaError as error:
+            # mostly a broker that restarts; the library would not ask again for five seconds
+            self._metrics.failed(self.name, type(error).__name__)
+            log.warning("reading failed, will be tried again", group=self.name, error=repr(error))
+            await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            return ()
         return tuple(chain.from_iterable(found.values()))
 
     async def _on_batch(self, records: Sequence["ConsumerRecord[bytes, bytes]"]) -> None:

@@ -29,7 +29,7 @@ class StreamMetrics:
         )
         self._failures = Counter(
             "toog_consumer_failures",
-            "batches that failed and were read again",
+            "reads and batches that failed and were tried again",
             ["group", "error"],
             registry=registry,
         )
@@ -63,7 +63,7 @@ class StreamMetrics:
         self._age.labels(group).set(max(0.0, time.time() - oldest))
 
     def failed(self, group: str, error: str) -> None:
-        """A batch failed; `error` is a class name."""
+        """A read or a batch failed; `error` is a class name."""
         self._failures.labels(group, error).inc()
 
     def dead(self, group: str, count: int) -> None:
