@@ -4,7 +4,7 @@ import pytest
 from bench.night import blend
 from bench.router import compared, flatness
 from support.bench import Row, table
-from support.meter import Measured, Meter, Spent, best, percentile
+from support.meter import Measured, Meter, Spent, best, percentile, together
 
 
 def measured(cpu_us: float) -> Measured:
@@ -43,6 +43,14 @@ def test_one_commit_alone_measures_nothing() -> None:
 
     with pytest.raises(RuntimeError, match="nothing was committed"):
         meter.measured()
+
+
+def test_plays_together_cost_what_their_events_cost_in_the_mean() -> None:
+    long = Measured(events=3000, cpu_s=0.012, wall_s=1.5, peak_mb=70.0)
+
+    both = together([measured(8.0), long])
+    assert both.cpu_us == pytest.approx(5.0)
+    assert (both.events, both.wall_s, both.peak_mb) == (4000, 2.5, 70.0)
 
 
 def test_the_best_round_is_the_one_with_the_least_processor_time() -> None:
