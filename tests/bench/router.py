@@ -39,7 +39,7 @@ at its fastest or slowest, one of eleven seconds never does, and the two cannot 
 
 
 def rows() -> Iterator[Row]:
-    """All rows of the router; ten to fifteen minutes."""
+    """All rows of the router; nine to twelve minutes."""
     yield from asyncio.run(_measure())
 
 
