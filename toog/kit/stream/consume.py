@@ -38,6 +38,7 @@ SESSION_TIMEOUT_MS: Final = 10_000
 COMMIT_TIMEOUT_S: Final = 15.0
 LONGEST_WAIT_S: Final = 5.0
 WAIT_MS: Final = 1_000
+"""So long a reader waits for records that do not come; those that come end it at once."""
 WATCH_EVERY_S: Final = 2.0
 HEARD_WITHIN_S: Final = 5.0
 UNHEARD_S: Final = 10.0
